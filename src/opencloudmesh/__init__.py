@@ -1,0 +1,1 @@
+"""Open Cloud Mesh: the protocol (`protocol`), a client for peers (`client`) and a complete cloud (`server`)."""

@@ -1,0 +1,1 @@
+"""Talking to peers: the only code that opens a connection to another server."""

@@ -1,0 +1,138 @@
+"""What a tree of files is to those who show it: WebDAV, the JSON API, peers.
+
+A tree is a user's own (plain directories with received shares mounted in it), or the part of it that a share
+offers to a peer. Paths inside a tree are relative, "/"-separated, without leading or trailing slash; "" is the
+root, which may be a file where a single file is shared. They are checked once, by `clean_path`.
+
+Methods raise the errors of `protocol.errors`: `NotFound`, `Conflict` (no parent folder), `MethodNotAllowed`,
+`Forbidden` (not permitted), `Locked` is the caller's business, `InsufficientStorage`, `Unavailable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from opencloudmesh.protocol.errors import Invalid
+
+MAX_NAME = 255  # bytes of UTF-8, what every file system we know holds
+
+READ, WRITE, SHARE = "read", "write", "share"
+Permissions = frozenset[str]
+ALL: Permissions = frozenset({READ, WRITE, SHARE})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file or folder as it was when looked at."""
+
+    path: str
+    is_folder: bool
+    size: int  # bytes; 0 for a folder
+    modified_ns: int  # unix nanoseconds
+    etag: str  # without quotes, at most 40 characters; a folder's changes when anything below it does
+    permissions: Permissions = ALL
+    mounted: bool = False  # the root of a received share
+    media_type: str = ""
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The bytes of a file from `start`: a path on this machine's disk, or a stream from elsewhere."""
+
+    entry: Entry
+    file: Path | None = None
+    stream: AsyncIterator[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Bytes used, and bytes still available where that is known."""
+
+    used: int
+    available: int | None
+
+
+class Tree(Protocol):
+    """Files and folders under one root."""
+
+    account: str  # whose locks and properties apply
+    base: str  # where this root lies in that account's tree ("" for the whole): locks and properties live there
+    permissions: Permissions
+
+    async def stat(self, path: str) -> Entry:
+        """One entry."""
+
+    async def list(self, path: str) -> list[Entry]:
+        """A folder's children, sorted by name."""
+
+    async def read(self, path: str, start: int = 0, stop: int | None = None) -> Content:
+        """A file's bytes `start:stop`. A `Content.file` is given whole, and the caller seeks."""
+
+    async def write(
+        self, path: str, chunks: AsyncIterator[bytes], *, size: int | None = None, modified_ns: int | None = None
+    ) -> tuple[Entry, bool]:
+        """Replaces or creates a file, whole or not at all; True where it is new. `size` as announced."""
+
+    async def make_folder(self, path: str) -> Entry:
+        """Makes one folder; its parent must exist."""
+
+    async def delete(self, path: str) -> None:
+        """Deletes a file, or a folder with all in it."""
+
+    async def move(self, source: str, target: str, *, overwrite: bool) -> bool:
+        """Moves or renames; True where the target is new. Shares, properties and locks follow (locks do not)."""
+
+    async def copy(self, source: str, target: str, *, overwrite: bool, deep: bool = True) -> bool:
+        """Copies a file or folder (`deep`: with its contents); True where the target is new."""
+
+    async def quota(self) -> Quota:
+        """How much is used and free."""
+
+
+def clean_path(text: str) -> str:
+    """A decoded path from outside as a path inside a tree.
+
+    "." and empty parts are dropped (OpenCloud asks for `<id>/.` and `<id>/./x`), ".." is refused and never
+    resolved. Raises `Invalid` for "..", NUL and other control characters, lone surrogates, a backslash-free name
+    over 255 bytes.
+    """
+    parts = [part for part in text.split("/") if part not in ("", ".")]
+    for part in parts:
+        check_name(part)
+    return "/".join(parts)
+
+
+def check_name(name: str) -> str:
+    """A single name as it may stand in a tree. Raises `Invalid`."""
+    try:
+        length = len(name.encode())
+    except UnicodeEncodeError:
+        raise Invalid("The name is not valid Unicode.") from None
+    if name in ("", ".", "..") or "/" in name or any(ord(c) < 32 or ord(c) == 127 for c in name):
+        raise Invalid("The name has parts or characters that are not allowed.")
+    if length > MAX_NAME:
+        raise Invalid("The name is too long.")
+    return name
+
+
+def inside(path: str, folder: str) -> bool:
+    """Whether `path` is `folder` or lies below it."""
+    return folder == "" or path == folder or path.startswith(folder + "/")
+
+
+def parent(path: str) -> str:
+    """The folder a path lies in."""
+    return path.rpartition("/")[0]
+
+
+def join(folder: str, name: str) -> str:
+    """A path below a folder; either may be empty."""
+    return f"{folder}/{name}" if folder and name else folder or name
