@@ -7,7 +7,7 @@ one from what arrived, the client builds one before it sends, and tests build th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -65,7 +65,7 @@ class Request:
 
     method: str
     url: str
-    headers: Headers = Headers()
+    headers: Headers = field(default_factory=Headers)
     body: bytes = b""
 
     @property
@@ -79,7 +79,7 @@ class Response:
     """An HTTP response that has been read to its end."""
 
     status: int
-    headers: Headers = Headers()
+    headers: Headers = field(default_factory=Headers)
     body: bytes = b""
 
 

@@ -101,7 +101,7 @@ def clean_path(text: str) -> str:
     """A decoded path from outside as a path inside a tree.
 
     "." and empty parts are dropped (OpenCloud asks for `<id>/.` and `<id>/./x`), ".." is refused and never
-    resolved. Raises `Invalid` for "..", NUL and other control characters, lone surrogates, a backslash-free name
+    resolved. Raises `Invalid` for "..", NUL and other control characters, lone surrogates, a name
     over 255 bytes.
     """
     parts = [part for part in text.split("/") if part not in ("", ".")]

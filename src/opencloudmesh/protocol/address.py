@@ -1,0 +1,88 @@
+"""OCM Addresses: `identifier "@" host [":" port]` (IETF-OCM, "Terms").
+
+    >>> str(Address.parse("marie@https://Cloud.Example/"))
+    'marie@cloud.example'
+
+The identifier is opaque, case-sensitive and may itself contain "@", so the text is split at the last one. What
+deployed peers really write (a scheme, a trailing slash, a path, capitals) is understood and never written.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from opencloudmesh.protocol.errors import Invalid
+
+MAX_LENGTH = 1024  # characters; no specification names a limit, no real address comes near
+
+_SCHEME = re.compile(r"^https?://", re.IGNORECASE)
+_REG_NAME = re.compile(r"^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$")
+_HOST_AND_PORT = re.compile(r"^(\[[^\]]*\]|[^:\[\]]*)(?::(\d{1,5}))?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A person (or group) at a server. `host` is normalised by `normalise_host`."""
+
+    identifier: str
+    host: str
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Reads an address in any spelling seen on the wire. Raises `Invalid`."""
+        if len(text) > MAX_LENGTH:
+            raise Invalid("The address is too long.")
+        identifier, at, host = text.strip().rpartition("@")
+        # Nextcloud writes `marie@https://host/`; OpenCloud `uuid@https://idp@host`: the last "@" is right for both.
+        if not at or not identifier:
+            raise Invalid("An address looks like name@cloud.example.")
+        if not identifier.isprintable() or identifier != identifier.strip():
+            raise Invalid("The part of the address before the @ has characters that are not allowed.")
+        return cls(identifier, normalise_host(host))
+
+    @property
+    def local(self) -> str:
+        """The identifier without this very host repeated behind it.
+
+        OpenCloud and CERNBox (Reva before 3.12) send `id@host@host` and `id@https://host@host`.
+        """
+        identifier, at, tail = self.identifier.rpartition("@")
+        try:
+            repeated = bool(at and identifier) and normalise_host(tail) == self.host
+        except Invalid:
+            return self.identifier
+        return identifier if repeated else self.identifier
+
+    def __str__(self) -> str:
+        return f"{self.identifier}@{self.host}"
+
+
+def normalise_host(text: str) -> str:
+    """`host[:port]` in lower case, without scheme, path, trailing dot or the port 443. Raises `Invalid`."""
+    authority = re.split(r"[/?#]", _SCHEME.sub("", text.strip()), maxsplit=1)[0]
+    match = _HOST_AND_PORT.match(authority)
+    if match is None:
+        raise Invalid("This is not the name of a server.")
+    host, port = _normalise_name(match[1]), int(match[2] or 443)
+    if not 0 < port < 65536:
+        raise Invalid("The port of the server is out of range.")
+    return host if port == 443 else f"{host}:{port}"
+
+
+def _normalise_name(host: str) -> str:
+    if host.startswith("["):
+        try:
+            return f"[{ipaddress.IPv6Address(host[1:-1])}]"
+        except ValueError:
+            raise Invalid("This is not the name of a server.") from None
+    name = host.lower().removesuffix(".")
+    if not name.isascii():
+        try:
+            name = name.encode("idna").decode()
+        except UnicodeError:
+            raise Invalid("This is not the name of a server.") from None
+    if not _REG_NAME.match(name):
+        raise Invalid("This is not the name of a server.")
+    return name

@@ -1,0 +1,120 @@
+"""The dialects that deployed peers speak: how to tell a peer's family, and how it wants things said.
+
+No single form of a share is accepted by all families, so each has a row in `DIALECTS`. A family is told from what
+discovery shows; a peer of no known family gets the richest form that its document allows, and after a refusal
+one try in the other form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from opencloudmesh.protocol.discovery import API_VERSION, LEGACY_API_VERSION, Discovery
+from opencloudmesh.protocol.shares import Encoding
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one family wants things said."""
+
+    family: str
+    encoding: Encoding
+    owner_scheme: str = ""  # "always": addresses of ours carry the scheme; "http": only where it is plain http
+    share_with_scheme: bool = False
+    secret_in_notifications: bool = True
+    absolute_uri: bool = True  # False: the uri is sent relative to our WebDAV root
+
+    def share_encoding(self, own_base_url: str) -> Encoding:
+        """The encoding of a share for this peer, sent by the server at `own_base_url`."""
+        scheme = urlsplit(own_base_url).scheme
+        with_scheme = self.owner_scheme == "always" or (self.owner_scheme == "http" and scheme == "http")
+        return replace(
+            self.encoding,
+            owner_prefix=f"{scheme}://" if with_scheme else "",
+            share_with_prefix="https://" if self.share_with_scheme else "",
+        )
+
+
+# wire/README and PEERS 11.3. Nextcloud <= 34, ownCloud and Seafile need `options`; Nextcloud and ownCloud ignore a
+# `webdav` object beside it, which later Nextclouds read. Reva and its descendants want `options` empty or absent.
+_BRIDGE = Encoding(protocol="bridge", shared_by=True, folders=False)
+
+DIALECTS = {
+    dialect.family: dialect
+    for dialect in (
+        # A bare host means https to Nextcloud; one that runs on plain http has to say so.
+        Dialect("nextcloud", _BRIDGE, owner_scheme="http"),
+        # ownCloud 10 cannot mount from an owner without scheme.
+        Dialect("owncloud", _BRIDGE, owner_scheme="always"),
+        # Seafile looks for the scheme in shareWith and for the sender in sharedBy.
+        Dialect("seafile", _BRIDGE, share_with_scheme=True),
+        Dialect("reva", Encoding(protocol="multi-options")),
+        Dialect("opencloud", Encoding(protocol="multi-options", uri_names=("uri", "url"))),
+        # opencloudmesh-go refuses an `options` key, knows no folders, and needs no secret besides the signature.
+        Dialect(
+            "opencloudmesh-go",
+            Encoding(protocol="multi", folders=False),
+            secret_in_notifications=False,
+            absolute_uri=False,
+        ),
+        Dialect("ocm-1.4", Encoding(protocol="multi")),
+        Dialect("ocm-1.1", Encoding(protocol="multi-options")),
+        Dialect("ocm-1.0", _BRIDGE, owner_scheme="http"),
+    )
+}
+
+# After a 400 or 501: the form to try once instead, for families that are told only from the version.
+OTHER_FORM = {"ocm-1.4": "ocm-1.0", "ocm-1.1": "ocm-1.0", "ocm-1.0": "ocm-1.1"}
+
+
+def _webdav_receive(peer: Discovery) -> str | None:
+    resource = peer.resource("file")
+    role = resource.protocols.get("webdav-receive") if resource else None
+    uri = role.get("uri") if isinstance(role, dict) else None
+    return uri if isinstance(uri, str) else None
+
+
+def _is_nextcloud(peer: Discovery) -> bool:
+    if peer.provider:
+        return peer.provider.lower().startswith("nextcloud")
+    # Nextcloud <= 30 names no provider; ownCloud is told apart before by `shareTypes`.
+    return peer.api_version == LEGACY_API_VERSION and peer.webdav_url.endswith("/public.php/webdav/")
+
+
+def _version(peer: Discovery) -> tuple[int, int]:
+    major, _, rest = peer.api_version.partition(".")
+    minor = rest.partition(".")[0].partition("-")[0]
+    return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else (1, 0)
+
+
+# In this order; the first that holds names the family.
+_SIGNS: tuple[tuple[str, Callable[[Discovery], bool]], ...] = (
+    ("seafile", lambda peer: peer.end_point.endswith("/ocm-via-webdav")),
+    ("owncloud", lambda peer: "shareTypes" in peer.document and "resourceTypes" not in peer.document),
+    ("nextcloud", _is_nextcloud),
+    (
+        "opencloudmesh-go",
+        lambda peer: _version(peer) >= (1, 4) and _webdav_receive(peer) == "relative" and not peer.resource("folder"),
+    ),
+    ("ocm-1.4", lambda peer: _version(peer) >= (1, 4)),
+    ("reva", lambda peer: "protocol-object" in peer.capabilities and _webdav_receive(peer) == "absolute"),
+    ("opencloud", lambda peer: {"protocol-object", "webdav-uri"} <= peer.capabilities),
+    ("ocm-1.1", lambda peer: "protocol-object" in peer.capabilities),
+)
+
+
+def dialect_of(peer: Discovery) -> Dialect:
+    """The dialect of a peer."""
+    family = next((name for name, holds in _SIGNS if holds(peer)), "ocm-1.0")
+    return DIALECTS[family]
+
+
+def api_version_for(user_agent: str) -> str:
+    """The `apiVersion` shown to whoever asks for our document.
+
+    Nextcloud up to 30 and ownCloud refuse any but the first version; newer ones read `version` beside it.
+    """
+    crawlers = ("Nextcloud Server Crawler", "Nextcloud-Server-Crawler", "ownCloud Server Crawler")
+    return LEGACY_API_VERSION if user_agent.startswith(crawlers) else API_VERSION

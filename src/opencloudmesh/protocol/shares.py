@@ -1,0 +1,159 @@
+"""The Share Creation Notification: `POST {endPoint}/shares` (IETF-OCM, "Share Creation Notification").
+
+share = NewShare.parse(body)             # any dialect
+body = share.encode(Encoding(...))       # the form that a peer wants, see `dialects`
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.errors import Invalid, NotSupported
+from opencloudmesh.protocol.fields import INVALID, TOO_LONG, Fields
+from opencloudmesh.protocol.protocols import (
+    SHARE_PERMISSIONS_PROPERTY,
+    Protocols,
+    WebDav,
+    require_access,
+)
+from opencloudmesh.protocol.wire import decode_object
+
+SHARE_TYPES = ("user", "group", "federation")
+MAX_NAME = 255  # bytes of UTF-8: it becomes a name in the receiver's tree
+
+ProtocolForm = Literal["options", "bridge", "multi", "multi-options"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewShare:
+    """A resource at one server offered to somebody at another. `expiration` in unix seconds."""
+
+    share_with: Address
+    name: str
+    provider_id: str
+    owner: Address
+    sender: Address
+    share_type: str
+    resource_type: str
+    protocols: Protocols
+    owner_display_name: str = ""
+    sender_display_name: str = ""
+    description: str = ""
+    expiration: int | None = None
+
+    @classmethod
+    def parse(cls, body: bytes) -> NewShare:
+        """Reads the notification in any dialect.
+
+        Raises `Invalid` naming every wrong field, `NotSupported` for a share type or protocol of no version.
+        """
+        fields = Fields(decode_object(body))
+        protocol = fields.object("protocol", required=True)
+        owner = fields.address("owner")
+        # Nextcloud <= 30 sends no sender; Seafile and Nextcloud call it sharedBy.
+        has_sender = fields.first("sender", "sharedBy")[1] is not None
+        share = cls(
+            share_with=fields.address("shareWith"),
+            name=_name(fields),
+            provider_id=fields.identifier("providerId"),
+            owner=owner,
+            sender=fields.address("sender", "sharedBy") if has_sender else owner,
+            share_type=fields.text("shareType", limit=32),
+            resource_type=fields.text("resourceType", limit=32),
+            protocols=Protocols.read(protocol, code=fields.text("code", required=False)),
+            owner_display_name=fields.text("ownerDisplayName", required=False),
+            sender_display_name=fields.text("senderDisplayName", "sharedByDisplayName", required=False),
+            description=fields.text("description", required=False),
+            expiration=fields.number("expiration") or None,  # 0 means none (CERNBox, OpenCloud, Seafile)
+        )
+        if protocol.values:
+            require_access(protocol, share.protocols)
+        fields.check("The share is not complete.")
+        if share.share_type not in SHARE_TYPES:
+            raise NotSupported(f"The share type {share.share_type!r} is not supported.")
+        return share
+
+    def encode(self, form: Encoding) -> dict[str, Any]:
+        """The JSON object to send, in the form that the peer understands."""
+        message: dict[str, Any] = {
+            "shareWith": f"{self.share_with.identifier}@{form.share_with_prefix}{self.share_with.host}",
+            "name": self.name,
+            "description": self.description,
+            "providerId": self.provider_id,
+            "owner": f"{self.owner.identifier}@{form.owner_prefix}{self.owner.host}",
+            "ownerDisplayName": self.owner_display_name,
+            "sender": f"{self.sender.identifier}@{form.owner_prefix}{self.sender.host}",
+            "senderDisplayName": self.sender_display_name,
+            "shareType": self.share_type,
+            "resourceType": self.resource_type if form.folders else "file",
+            "protocol": _encode_protocol(self.protocols.webdav, form) if self.protocols.webdav else {},
+        }
+        if form.shared_by:
+            message["sharedBy"] = message["sender"]
+            message["sharedByDisplayName"] = self.sender_display_name
+        if self.expiration is not None:
+            message["expiration"] = self.expiration
+        return message
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How one peer wants a share to be said. See `dialects` for who wants what."""
+
+    protocol: ProtocolForm = "multi"
+    uri_names: tuple[str, ...] = ("uri",)  # OpenCloud and old oCIS look for `url`
+    owner_prefix: str = ""  # ownCloud 10 mounts only an owner with scheme: "https://"
+    share_with_prefix: str = ""  # Seafile looks for the scheme in shareWith
+    shared_by: bool = False  # Nextcloud and Seafile
+    folders: bool = True  # False: a folder is called "file"
+
+
+@dataclass(frozen=True, slots=True)
+class ShareAnswer:
+    """What a Receiving Server says to a share it took."""
+
+    recipient_display_name: str = ""
+
+    @classmethod
+    def parse(cls, body: bytes) -> ShareAnswer:
+        """Reads the answer; `[]` (PHP), an empty body and plain text are as good as `{}`."""
+        try:
+            value = decode_object(body)
+        except Invalid:
+            return cls()
+        name = value.get("recipientDisplayName")
+        return cls(name[:255] if isinstance(name, str) else "")
+
+
+def _encode_protocol(webdav: WebDav, form: Encoding) -> dict[str, Any]:
+    part = {
+        **{name: webdav.uri for name in form.uri_names},
+        "sharedSecret": webdav.shared_secret,
+        "permissions": sorted(webdav.permissions),
+    }
+    if webdav.requirements:
+        part["requirements"] = sorted(webdav.requirements)
+    options = {"sharedSecret": webdav.shared_secret, "permissions": SHARE_PERMISSIONS_PROPERTY}
+    forms: dict[str, dict[str, Any]] = {
+        "options": {"name": "webdav", "options": options},
+        # Nextcloud and ownCloud read the options, 1.1 and later the object.
+        "bridge": {"name": "webdav", "options": options, "webdav": part},
+        "multi": {"name": "multi", "webdav": part},  # opencloudmesh-go refuses an `options` key
+        "multi-options": {"name": "multi", "options": {}, "webdav": part},
+    }
+    return forms[form.protocol]
+
+
+def _name(fields: Fields) -> str:
+    """The name of the resource, which is to become a name in a tree: never a path.
+
+    ownCloud and old Nextcloud write "/name": one leading slash is dropped.
+    """
+    name = fields.text("name").removeprefix("/")
+    if name in (".", "..") or "/" in name or any(ord(c) < 32 or ord(c) == 127 for c in name):
+        fields.wrong("name", INVALID)
+    elif len(name.encode(errors="replace")) > MAX_NAME:
+        fields.wrong("name", TOO_LONG)
+    return name
