@@ -10,23 +10,51 @@ Methods raise the errors of `protocol.errors`: `NotFound`, `Conflict` (no parent
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
-from opencloudmesh.protocol.errors import Invalid
+from opencloudmesh.protocol.errors import Forbidden, Invalid
 
 MAX_NAME = 255  # bytes of UTF-8, what every file system we know holds
+MAX_PATH = 2_000  # bytes of UTF-8: leaves room for the data folder below the 4,096 of the kernel
+MAX_DEPTH = 100  # folders: each is an open file while something is changed below it
 
 READ, WRITE, SHARE = "read", "write", "share"
 Permissions = frozenset[str]
 ALL: Permissions = frozenset({READ, WRITE, SHARE})
 
+# The one authorisation table: what must be permitted for an operation on a tree. Looking counts as reading,
+# so that a share to drop files into tells nothing about what others dropped (CVE-2021-35949).
+NEEDED: Mapping[str, Permissions] = MappingProxyType(
+    {
+        "stat": frozenset({READ}),
+        "list": frozenset({READ}),
+        "read": frozenset({READ}),
+        "quota": frozenset({READ}),
+        "write": frozenset({WRITE}),
+        "touch": frozenset({WRITE}),
+        "make_folder": frozenset({WRITE}),
+        "delete": frozenset({WRITE}),
+        "move": frozenset({WRITE}),
+        "copy": frozenset({READ, WRITE}),
+        "lock": frozenset({WRITE}),  # these two are not of `Tree`: WebDAV keeps them beside it
+        "set_properties": frozenset({WRITE}),
+    }
+)
+
+_NOT_IN_NAMES = re.compile("[\x00-\x1f\x7f/]")
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file or folder as it was when looked at."""
+    """A file or folder as it was when looked at.
+
+    `path` is where it lies in its tree, which is "" also for a shared file that was asked for by its name.
+    """
 
     path: str
     is_folder: bool
@@ -61,7 +89,11 @@ class Quota:
 
 
 class Tree(Protocol):
-    """Files and folders under one root."""
+    """Files and folders under one root.
+
+    Every method asks `require` first. The root itself is neither deleted, moved nor replaced (`Forbidden`).
+    A shared file answers at "" and also at its name (OpenCloud asks for `<share>/<name>`, Reva for `<share>`).
+    """
 
     account: str  # whose locks and properties apply
     base: str  # where this root lies in that account's tree ("" for the whole): locks and properties live there
@@ -81,6 +113,9 @@ class Tree(Protocol):
     ) -> tuple[Entry, bool]:
         """Replaces or creates a file, whole or not at all; True where it is new. `size` as announced."""
 
+    async def touch(self, path: str, modified_ns: int) -> Entry:
+        """Sets a file's time of modification. `Forbidden` for a folder, whose time tells of what is below it."""
+
     async def make_folder(self, path: str) -> Entry:
         """Makes one folder; its parent must exist."""
 
@@ -88,10 +123,14 @@ class Tree(Protocol):
         """Deletes a file, or a folder with all in it."""
 
     async def move(self, source: str, target: str, *, overwrite: bool) -> bool:
-        """Moves or renames; True where the target is new. Shares, properties and locks follow (locks do not)."""
+        """Moves or renames; True where the target is new. Shares and properties follow, locks end.
+
+        `PreconditionFailed` where the target is taken and not to be overwritten; `Forbidden` onto itself, into
+        itself, or onto a folder that it lies in.
+        """
 
     async def copy(self, source: str, target: str, *, overwrite: bool, deep: bool = True) -> bool:
-        """Copies a file or folder (`deep`: with its contents); True where the target is new."""
+        """Copies a file or folder (`deep`: with its contents); True where the target is new. Errors as `move`."""
 
     async def quota(self) -> Quota:
         """How much is used and free."""
@@ -116,11 +155,17 @@ def check_name(name: str) -> str:
         length = len(name.encode())
     except UnicodeEncodeError:
         raise Invalid("The name is not valid Unicode.") from None
-    if name in ("", ".", "..") or "/" in name or any(ord(c) < 32 or ord(c) == 127 for c in name):
+    if name in ("", ".", "..") or _NOT_IN_NAMES.search(name):
         raise Invalid("The name has parts or characters that are not allowed.")
     if length > MAX_NAME:
         raise Invalid("The name is too long.")
     return name
+
+
+def require(operation: str, permissions: Permissions) -> None:
+    """Raises `Forbidden` unless everything that `NEEDED` names for the operation is permitted."""
+    if not NEEDED[operation] <= permissions:
+        raise Forbidden("You are not permitted to do this here.")
 
 
 def inside(path: str, folder: str) -> bool:
