@@ -13,6 +13,7 @@ look first and change then, as if it were alone.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import queue
 import secrets
@@ -53,6 +54,10 @@ class Tx:
     connection: sa.Connection
     now: int  # unix seconds
     secret: Callable[[], str]
+
+    def id(self) -> str:
+        """A new identifier: 24 hexadecimal digits, safe in URLs, file names and on command lines."""
+        return hashlib.sha256(self.secret().encode()).hexdigest()[:24]
 
     def run(self, statement: sa.Executable, values: Any = None) -> sa.CursorResult[Any]:
         """Executes a statement."""

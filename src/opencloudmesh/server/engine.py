@@ -7,6 +7,7 @@ of an engine for reading sees one moment of the database, never waits for a writ
 from __future__ import annotations
 
 import sqlite3
+import time
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ LOCK_WAIT = 15.0  # seconds that a write waits for another process that is writi
 
 # libpq's own defaults wait for hours where the database's machine has vanished without a word.
 PATIENCE = {"connect_timeout": 5, "keepalives_idle": 15, "tcp_user_timeout": 15_000}
+STATEMENT_ERRORS = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY}  # "no such table", a query that would change
 WRITE_LOCK = 0x6F636D  # "ocm": a number that all our processes agree on
 
 
@@ -36,21 +38,21 @@ def is_fault(error: BaseException) -> bool:
     """Whether an error is the database's (gone, locked, full, shutting down) and not the statement's."""
     if not isinstance(error, sa.exc.DBAPIError):
         return False
-    in_statement = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR  # "no such table"
-    return error.connection_invalidated or (isinstance(error, sa.exc.OperationalError) and not in_statement)
+    blames_statement = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in STATEMENT_ERRORS
+    return error.connection_invalidated or (isinstance(error, sa.exc.OperationalError) and not blames_statement)
 
 
 def _sqlite(url: sa.URL, read_only: bool) -> sa.Engine:
     # isolation_level None: the driver begins no transactions, we do.
     engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": LOCK_WAIT, "isolation_level": None})
-    # WAL: readers never wait for the writer. FULL: what was acknowledged survives a power cut.
-    pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
+    pragmas = ["synchronous=FULL", "foreign_keys=ON"]  # FULL: what was acknowledged survives a power cut
     pragmas += ["query_only=ON"] if read_only else []
     # A write takes the lock at once: a transaction that reads first and writes later would fail with "busy".
     begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
 
     @sa.event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: Any) -> None:
+        _write_ahead(connection)
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
@@ -59,6 +61,22 @@ def _sqlite(url: sa.URL, read_only: bool) -> sa.Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switches to the write-ahead log, with which readers never wait for the writer.
+
+    Where two processes open a new database at once, SQLite does not wait here as it does elsewhere.
+    """
+    until = time.monotonic() + LOCK_WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def _postgresql(url: sa.URL, read_only: bool) -> sa.Engine:
