@@ -1,0 +1,194 @@
+"""What `storage` asks of the operating system: names looked at without following links, trees of any depth
+walked, copied and removed without recursion, and the errors of system calls in our words.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import stat as modes
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+from opencloudmesh.protocol.errors import (
+    Conflict,
+    Forbidden,
+    InsufficientStorage,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    OcmError,
+    Unavailable,
+)
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+COPY_BYTES = 1 << 30  # at most so many in one system call
+NOT_SHOWN = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")  # names on disk that no URL or XML can carry
+ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # nothing there, or nothing that is shown
+
+_ERRORS: dict[int, tuple[type[OcmError], str]] = {
+    **dict.fromkeys(ABSENT, (NotFound, "There is no such file or folder.")),
+    errno.EISDIR: (MethodNotAllowed, "This is a folder."),
+    errno.EEXIST: (MethodNotAllowed, "There is something of that name already."),
+    errno.ENOTEMPTY: (Conflict, "The folder is not empty."),
+    errno.EACCES: (Forbidden, "The server may not do this with its files."),
+    errno.EPERM: (Forbidden, "The server may not do this with its files."),
+    errno.EROFS: (Forbidden, "The server may not do this with its files."),
+    errno.ENAMETOOLONG: (Invalid, "The name or the path is too long."),
+    errno.EINVAL: (Invalid, "The file system does not take this name."),
+    errno.ENOSPC: (InsufficientStorage, "The disk is full."),
+    errno.EDQUOT: (InsufficientStorage, "The disk is full."),
+    errno.EFBIG: (InsufficientStorage, "The file is too big for the file system."),
+}
+
+
+def etag(found: os.stat_result) -> str:
+    """A strong ETag, without quotes, 32 characters.
+
+    The time of change of the inode is in it besides that of the content: a client may set the latter
+    (`X-OC-Mtime`), and a file system gives the inode of a replaced file away again.
+    """
+    size = 0 if modes.S_ISDIR(found.st_mode) else found.st_size
+    state = b"%d %d %d %d" % (found.st_mtime_ns, found.st_ctime_ns, size, found.st_ino)
+    return hashlib.blake2b(state, digest_size=16).hexdigest()
+
+
+def is_folder(found: os.stat_result) -> bool:
+    """Whether this is a folder."""
+    return modes.S_ISDIR(found.st_mode)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What the operating system says, in our words."""
+    try:
+        yield
+    except OSError as error:
+        kind, message = _ERRORS.get(error.errno or 0, (Unavailable, "The disk does not answer as it should."))
+        raise kind(message, detail=f"{os.strerror(error.errno or 0)}: {error.filename!r}") from error
+
+
+def checked_name(name: str) -> str:
+    """One part of a path; the last of several checks that none leads out."""
+    if name in ("", ".", "..") or "/" in name or NOT_SHOWN.search(name):
+        raise Invalid("The name has parts or characters that are not allowed.")
+    return name
+
+
+def look(folder: int, name: str) -> os.stat_result | None:
+    """What a name in a folder is, whatever it is; None where there is nothing."""
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def seen(found: os.stat_result | None) -> os.stat_result:
+    """Raises `NotFound` for what is not there, and for what is neither file nor folder."""
+    if found is None or not (modes.S_ISREG(found.st_mode) or modes.S_ISDIR(found.st_mode)):
+        raise NotFound("There is no such file or folder.")
+    return found
+
+
+def state(child: os.DirEntry[str]) -> os.stat_result | None:
+    """A child of a folder; None where it is neither file nor folder, or has gone meanwhile."""
+    with suppress(OSError, NotFound):
+        return seen(child.stat(follow_symlinks=False))
+    return None
+
+
+def replaceable(folder: int, name: str, by: os.stat_result | None = None) -> int:
+    """The bytes that are freed when a file takes this place. Only a file may replace a file."""
+    found = look(folder, name)
+    if found is None:
+        return 0
+    if modes.S_ISDIR(found.st_mode):
+        raise MethodNotAllowed("There is a folder of that name.")
+    if not modes.S_ISREG(found.st_mode):
+        raise Forbidden("There is something of that name that is not shown.")
+    if by is not None and modes.S_ISDIR(by.st_mode):
+        raise MethodNotAllowed("There is a file of that name.")
+    return found.st_size
+
+
+def walk(root: Path) -> Iterator[tuple[str, list[os.stat_result]]]:
+    """Every folder at or below `root`, parents first, with its files; no recursion, so no depth is too deep."""
+    todo = [os.fspath(root)]
+    while todo:
+        folder = todo.pop()
+        files: list[os.stat_result] = []
+        with suppress(OSError), os.scandir(folder) as children:
+            for child in children:
+                if child.is_dir(follow_symlinks=False):
+                    todo.append(child.path)
+                elif (found := state(child)) is not None:
+                    files.append(found)
+        yield folder, files
+
+
+def sync_folder(path: Path) -> None:
+    """Makes the names in a folder durable."""
+    descriptor = os.open(path, FOLDER)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def temporary_name() -> str:
+    """A new name for `tmp/`."""
+    return uuid4().hex
+
+
+def purge(temporary: Path, name: str) -> None:
+    """Removes a file or folder of `tmp/`. Folders in it are first moved up, so that no depth is too deep."""
+    todo = [temporary / name]
+    while todo:
+        path = todo.pop()
+        with suppress(OSError):  # what is left is removed at the next start
+            if not modes.S_ISDIR(os.lstat(path).st_mode):
+                path.unlink()
+                continue
+            for child in list(os.scandir(path)):
+                if child.is_dir(follow_symlinks=False):
+                    todo.append(temporary / temporary_name())
+                    os.rename(child.path, todo[-1])
+                else:
+                    os.unlink(child.path)
+            path.rmdir()
+
+
+def copy_file(folder: int, name: str, target: Path) -> int:
+    """Copies one file with its time of modification, durably; the number of bytes."""
+    source = os.open(name, FILE, dir_fd=folder)
+    try:
+        copy = os.open(target, NEW_FILE, 0o640)
+        try:
+            _copy_bytes(source, copy)
+            found = os.fstat(source)
+            os.utime(copy, ns=(time.time_ns(), found.st_mtime_ns))
+            os.fsync(copy)
+            return os.fstat(copy).st_size
+        finally:
+            os.close(copy)
+    finally:
+        os.close(source)
+
+
+def _copy_bytes(source: int, target: int) -> None:
+    """Lets the kernel copy: without moving a byte where the file system can share blocks."""
+    try:
+        while os.copy_file_range(source, target, COPY_BYTES):
+            pass
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EXDEV):
+            raise
+        while os.sendfile(target, source, None, COPY_BYTES):
+            pass

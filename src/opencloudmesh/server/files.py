@@ -1,0 +1,351 @@
+"""A tree on this machine's disk: a user's own, or the part of it that a share offers.
+
+`storage` holds the bytes; what belongs to their paths (properties, locks, shares, mounts) is in the database.
+The two cannot change in one step. So a move that takes rows along writes its intent into `moves` first, renames,
+and finishes in a second transaction; `recover` completes or drops at start what a crash left in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+import os
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+from typing import ParamSpec, TypeVar
+
+import sqlalchemy as sa
+
+from opencloudmesh.protocol.errors import (
+    Conflict,
+    Forbidden,
+    InsufficientStorage,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+)
+from opencloudmesh.server import disk, locks, properties, schema
+from opencloudmesh.server.database import Database, Tx
+from opencloudmesh.server.schema import moves
+from opencloudmesh.server.storage import Storage, Upload
+from opencloudmesh.server.subtrees import at_or_below, moved
+from opencloudmesh.server.trees import ALL, Content, Entry, Permissions, Quota, inside, join, require
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Called in the transaction that cleans up after what was at or below a path of an account's tree. Afterwards no
+# share of it is offered, and nothing is mounted there.
+OnRemoved = Callable[[Tx, str, str], None]
+Entries = list[Entry]
+
+BUFFER = 1 << 20  # bytes that are gathered before they go to the disk
+DISK_THREADS = 16  # they mostly wait for fsync, which a file system does for several at once
+_disk = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="disk")
+
+
+def nothing_to_end(_tx: Tx, _account: str, _path: str) -> None:
+    """For trees in which nothing is shared."""
+
+
+class LocalTree:
+    """A `Tree` on disk. `base` is the shared path, which may be a file; nothing outside it can be reached."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        database: Database,
+        account: str,
+        base: str = "",
+        permissions: Permissions = ALL,
+        *,
+        on_removed: OnRemoved = nothing_to_end,
+    ) -> None:
+        self.account = account
+        self.base = base
+        self.permissions = permissions
+        self._storage = storage
+        self._database = database
+        self._on_removed = on_removed
+
+    # Looking
+
+    async def stat(self, path: str) -> Entry:
+        """One entry."""
+        require("stat", self.permissions)
+        return await _on_disk(self._stat, path)
+
+    async def list(self, path: str) -> Entries:
+        """A folder's children, sorted by name. `NotFound` for a file."""
+        require("list", self.permissions)
+        return await _on_disk(self._list, path)
+
+    async def read(self, path: str, start: int = 0, stop: int | None = None) -> Content:  # noqa: ARG002
+        """A file on disk, whole: the caller seeks."""
+        require("read", self.permissions)
+        return await _on_disk(self._read, path)
+
+    async def quota(self) -> Quota:
+        """What the account uses, and what is left of its quota and of the disk."""
+        require("quota", self.permissions)
+        limit = await self._limit()
+        used, free = await _on_disk(self._usage)
+        return Quota(used, free if limit is None else max(0, min(free, limit - used)))
+
+    # Changing
+
+    async def write(
+        self, path: str, chunks: AsyncIterator[bytes], *, size: int | None = None, modified_ns: int | None = None
+    ) -> tuple[Entry, bool]:
+        """Replaces or creates a file, whole or not at all; True where it is new.
+
+        `Invalid` where the body is not as long as announced; `InsufficientStorage` as soon as it is over quota.
+        """
+        require("write", self.permissions)
+        upload = await _on_disk(self._upload, path)
+        try:
+            room = await self._room(upload.replaced, size or 0)
+            async for data in _gathered(chunks):
+                if room is not None and upload.size + len(data) > room:
+                    raise InsufficientStorage("There is no room for this file.")
+                await _on_disk(upload.write, data)
+            if size is not None and upload.size != size:
+                raise Invalid("The body is not as long as announced.")
+            found, new = await _on_disk(upload.commit, modified_ns)
+        finally:
+            upload.discard()
+        return self._entry(self._path(upload.path), found), new
+
+    async def touch(self, path: str, modified_ns: int) -> Entry:
+        """Sets a file's time of modification."""
+        require("touch", self.permissions)
+        return await _on_disk(self._touch, path, modified_ns)
+
+    async def make_folder(self, path: str) -> Entry:
+        """Makes one folder."""
+        require("make_folder", self.permissions)
+        found = await _on_disk(self._storage.make_folder, self.account, join(self.base, path))
+        return self._entry(path, found)
+
+    async def delete(self, path: str) -> None:
+        """Deletes a file or folder, and ends what was shared of it."""
+        require("delete", self.permissions)
+        await asyncio.shield(self._delete(await _on_disk(self._inner, path)))
+
+    async def move(self, source: str, target: str, *, overwrite: bool) -> bool:
+        """Moves or renames. A file that replaces a file leaves that one's shares in place: it is their new content."""
+        require("move", self.permissions)
+        origin, place, taken = await self._make_way(source, target, overwrite=overwrite)
+        await asyncio.shield(self._move(origin, place))
+        return not taken
+
+    async def copy(self, source: str, target: str, *, overwrite: bool, deep: bool = True) -> bool:
+        """Copies a file or folder with its properties."""
+        require("copy", self.permissions)
+        origin, place, taken = await self._make_way(source, target, overwrite=overwrite, inner=False)
+        size = await _on_disk(self._storage.size, self.account, origin)
+        await self._room(0, size)
+        await _on_disk(partial(self._storage.copy, self.account, origin, place, deep=deep))
+        await self._database.write(
+            partial(properties.copy, account=self.account, source=origin, target=place, deep=deep)
+        )
+        return not taken
+
+    # On the disk's threads
+
+    def _stat(self, path: str) -> Entry:
+        place = self._place(path)
+        return self._entry(self._path(place), self._storage.stat(self.account, place))
+
+    def _list(self, path: str) -> Entries:
+        found = self._storage.list(self.account, join(self.base, path))
+        return [self._entry(join(path, name), state) for name, state in found]
+
+    def _read(self, path: str) -> Content:
+        place = self._place(path)
+        file = self._storage.file(self.account, place)
+        return Content(self._entry(self._path(place), self._storage.stat(self.account, place)), file=file)
+
+    def _usage(self) -> tuple[int, int]:
+        return self._storage.usage(self.account), self._storage.free()
+
+    def _upload(self, path: str) -> Upload:
+        return self._storage.upload(self.account, self._place(path))
+
+    def _touch(self, path: str, modified_ns: int) -> Entry:
+        place = self._place(path)
+        return self._entry(self._path(place), self._storage.touch(self.account, place, modified_ns))
+
+    def _place(self, path: str) -> str:
+        """Where a path lies in the account's tree. A shared file is at "" and also at its name."""
+        if path and path == self.base.rpartition("/")[2]:
+            shared = self._storage.stat(self.account, self.base)
+            return join(self.base, path) if disk.is_folder(shared) else self.base
+        return join(self.base, path)
+
+    def _inner(self, path: str) -> str:
+        """`_place` of anything but the root."""
+        place = self._place(path)
+        if place == self.base:
+            raise Forbidden("The root stays where it is.")
+        return place
+
+    def _ends(self, source: str, target: str, *, inner: bool) -> tuple[str, str, bool | None, bool | None]:
+        """Both places, and what is there: True for a folder, False for a file, None for nothing."""
+        origin, place = self._inner(source) if inner else self._place(source), self._inner(target)
+        if inside(place, origin) or inside(origin, place):
+            raise Forbidden("It cannot become a part or the whole of itself.")
+        is_folder = disk.is_folder(self._storage.stat(self.account, origin))
+        try:
+            replaces_folder = disk.is_folder(self._storage.stat(self.account, place))
+        except NotFound:
+            return origin, place, is_folder, None
+        return origin, place, is_folder, replaces_folder
+
+    # Both
+
+    async def _make_way(
+        self, source: str, target: str, *, overwrite: bool, inner: bool = True
+    ) -> tuple[str, str, bool]:
+        """The two places in the account's tree, and whether something was at the target.
+
+        Only a file that a file replaces is still there afterwards; the rest is deleted (RFC 4918, 9.8.4 and 9.9.3).
+        """
+        origin, place, is_folder, replaces_folder = await _on_disk(partial(self._ends, inner=inner), source, target)
+        if replaces_folder is None:
+            return origin, place, False
+        if not overwrite:
+            raise PreconditionFailed("There is something of that name already.")
+        if is_folder or replaces_folder:
+            await asyncio.shield(self._delete(place))
+        return origin, place, True
+
+    async def _move(self, source: str, target: str) -> None:
+        inode = (await _on_disk(self._storage.stat, self.account, source)).st_ino
+        intent = await self._database.write(partial(_intend, self.account, source, target, inode))
+        try:
+            await _on_disk(self._storage.move, self.account, source, target)
+        except Exception:
+            await self._database.write(partial(_drop, intent))
+            raise
+        await self._database.write(partial(_finish, intent))
+
+    async def _delete(self, place: str) -> None:
+        await _on_disk(self._storage.delete, self.account, place)
+        await self._database.write(partial(self._forget, place))
+
+    def _forget(self, place: str, tx: Tx) -> None:
+        properties.forget(tx, self.account, place)
+        locks.forget(tx, self.account, place)
+        self._on_removed(tx, self.account, place)
+
+    async def _limit(self) -> int | None:
+        query = sa.select(schema.accounts.c.quota).where(schema.accounts.c.id == self.account)
+        row = await self._database.read(lambda tx: tx.one(query))
+        return None if row is None else row.quota
+
+    async def _room(self, replaced: int, size: int) -> int | None:
+        """Bytes that a file may have which replaces so many; None where only the disk limits it."""
+        limit = await self._limit()
+        if limit is None:
+            return None
+        room = limit - await _on_disk(self._storage.usage, self.account) + replaced
+        if size > room:
+            raise InsufficientStorage("There is no room for this file.")
+        return room
+
+    def _path(self, place: str) -> str:
+        """The path in this tree of a place in the account's."""
+        return place[len(self.base) :].lstrip("/")
+
+    def _entry(self, path: str, found: os.stat_result) -> Entry:
+        folder = disk.is_folder(found)
+        return Entry(
+            path=path,
+            is_folder=folder,
+            size=0 if folder else found.st_size,
+            modified_ns=found.st_mtime_ns,
+            etag=disk.etag(found),
+            permissions=self.permissions,
+            media_type="" if folder else media_type(path or self.base),
+        )
+
+
+def media_type(path: str) -> str:
+    """What a file probably is, by the ending of its name."""
+    return _media_type(path.rpartition("/")[2].rpartition(".")[2].lower())
+
+
+def recover(tx: Tx, storage: Storage) -> None:
+    """At start, before anything is served: completes the moves that reached the disk, drops the others."""
+    for row in tx.all(sa.select(moves).order_by(moves.c.id)):
+        try:
+            arrived = storage.stat(row.account, row.target).st_ino == row.inode
+        except NotFound:
+            arrived = False
+        (_finish if arrived else _drop)(row.id, tx)
+
+
+# What belongs to paths: the tables, and in each the column with the account.
+_SHARED = ((schema.shares, schema.shares.c.owner), (schema.received, schema.received.c.account))
+_KEPT = ((schema.properties, schema.properties.c.account), (schema.locks, schema.locks.c.account))
+
+
+def _intend(account: str, source: str, target: str, inode: int, tx: Tx) -> int | None:
+    """The id of a new intent; None where no row belongs to either path, so that renaming is all."""
+    if _any(tx, *_SHARED[1], account, target):
+        raise Conflict("A received share is mounted there.")
+    if not any(_any(tx, *table, account, path) for path in (source, target) for table in _SHARED + _KEPT):
+        return None
+    row = {"account": account, "source": source, "target": target, "inode": inode}
+    return int(tx.run(sa.insert(moves).values(row).returning(moves.c.id)).scalar_one())
+
+
+def _any(tx: Tx, table: sa.Table, owner: sa.ColumnElement[str], account: str, path: str) -> bool:
+    where = sa.and_(owner == account, at_or_below(table.c.path, path))
+    return tx.one(sa.select(sa.literal(1)).select_from(table).where(where).limit(1)) is not None
+
+
+def _finish(intent: int | None, tx: Tx) -> None:
+    """Takes the rows along to where the files are, once: another process may have recovered the move.
+
+    Locks at the target stay: a client that saves by moving a new file over a locked one still holds its lock.
+    """
+    row = tx.one(sa.select(moves).where(moves.c.id == intent))
+    if row is None:
+        return
+    _drop(intent, tx)
+    properties.move(tx, row.account, row.source, row.target)
+    locks.forget(tx, row.account, row.source)
+    for table, owner in _SHARED:
+        where = sa.and_(owner == row.account, at_or_below(table.c.path, row.source))
+        tx.run(sa.update(table).where(where).values(path=moved(table.c.path, row.source, row.target)))
+
+
+def _drop(intent: int | None, tx: Tx) -> None:
+    tx.run(sa.delete(moves).where(moves.c.id == intent))
+
+
+@lru_cache(1024)
+def _media_type(ending: str) -> str:
+    return mimetypes.guess_type(f"x.{ending}")[0] or "application/octet-stream"
+
+
+async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes in pieces of `BUFFER` and more."""
+    pieces: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        pieces.append(chunk)
+        size += len(chunk)
+        if size >= BUFFER:
+            yield b"".join(pieces)
+            pieces, size = [], 0
+    if size:
+        yield b"".join(pieces)
+
+
+async def _on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Runs what may wait for the disk on a thread of its own."""
+    return await asyncio.get_running_loop().run_in_executor(_disk, partial(work, *args, **kwargs))

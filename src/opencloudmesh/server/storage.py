@@ -1,0 +1,331 @@
+"""Plain files under the data folder: `files/<user>/` is a user's tree, `tmp/` what is not yet or no longer in one.
+
+Synchronous, over real paths, without a database. An operator can put an existing tree here, and see the files.
+What is written is whole: to `tmp/`, fsync, rename, fsync of the folder. Every path is walked from the user's
+root by file descriptors that do not follow symbolic links; links and devices are as if they were not there.
+
+Every change gives all folders above it the present as their time, because a peer watches only the root of its
+share: a folder's ETag, made of that time, thereby tells of everything below it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from opencloudmesh.protocol.errors import Conflict, Forbidden, MethodNotAllowed, NotFound, OcmError
+from opencloudmesh.server import disk
+
+USAGE_SECONDS = 60.0  # for so long a user's usage is kept up by what we write ourselves, then walked again
+
+
+class Storage:
+    """The files of all users below one data folder.
+
+    Paths are relative to a user's root, "/"-separated, "" the root, which comes into being when first looked at.
+    All methods may raise `NotFound`, `Forbidden` (the operating system refuses), `InsufficientStorage`,
+    `Invalid` (a name that is none) and `Unavailable` (the disk failed); the others are named where they are.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self.files = data / "files"
+        self.temporary = data / "tmp"
+        self._usage: dict[str, tuple[int, float]] = {}  # bytes, and until when
+        self._counting = threading.Lock()
+        with disk.told():
+            self.files.mkdir(parents=True, exist_ok=True, mode=0o750)
+            self.temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    # Looking
+
+    def stat(self, user: str, path: str) -> os.stat_result:
+        """A file or folder."""
+        with disk.told(), self._parent(user, path) as (chain, name):
+            return disk.seen(disk.look(chain[-1], name))
+
+    def list(self, user: str, path: str) -> list[tuple[str, os.stat_result]]:
+        """The names in a folder and what they are, sorted. `NotFound` where it is a file."""
+        with disk.told(), self._folder(user, path) as chain, os.scandir(chain[-1]) as children:
+            found = [(child.name, disk.state(child)) for child in children if not disk.NOT_SHOWN.search(child.name)]
+        return sorted((name, state) for name, state in found if state is not None)
+
+    def file(self, user: str, path: str) -> Path:
+        """Where a file is on disk, to be opened without following links. `MethodNotAllowed` for a folder."""
+        if disk.is_folder(self.stat(user, path)):
+            raise MethodNotAllowed("A folder has no content.")
+        return self.files / user / path
+
+    # Changing
+
+    def upload(self, user: str, path: str) -> Upload:
+        """Begins to replace or create a file. `Conflict` without a parent folder, `MethodNotAllowed` on a folder."""
+        with disk.told(), self._parent(user, path, missing=Conflict) as (chain, name):
+            replaced = disk.replaceable(chain[-1], name)
+        return Upload(self, user, path, replaced)
+
+    def make_folder(self, user: str, path: str) -> os.stat_result:
+        """One folder. `Conflict` without a parent folder, `MethodNotAllowed` where something is."""
+        if not path:
+            raise MethodNotAllowed("The root is there already.")
+        with self._changing(user, path, missing=Conflict) as (folder, name):
+            os.mkdir(name, 0o750, dir_fd=folder)
+            os.fsync(folder)
+        return self.stat(user, path)
+
+    def touch(self, user: str, path: str, modified_ns: int) -> os.stat_result:
+        """Sets a file's time of modification. `Forbidden` for a folder."""
+        with self._changing(user, path) as (folder, name):
+            found = disk.seen(disk.look(folder, name))
+            if disk.is_folder(found):
+                raise Forbidden("The time of a folder tells of what is below it.")
+            os.utime(name, ns=(time.time_ns(), modified_ns), dir_fd=folder, follow_symlinks=False)
+        return self.stat(user, path)
+
+    def delete(self, user: str, path: str) -> None:
+        """A file, or a folder with all in it: gone at once, its bytes soon after."""
+        with self._changing(user, path) as (folder, name):
+            found = disk.seen(disk.look(folder, name))
+            bin_name = disk.temporary_name()
+            os.rename(name, self.temporary / bin_name, src_dir_fd=folder)
+            os.fsync(folder)
+        if disk.is_folder(found):
+            self._count_anew(user)
+        else:
+            self._count(user, -found.st_size)
+        disk.purge(self.temporary, bin_name)
+
+    def move(self, user: str, source: str, target: str) -> None:
+        """A rename; a file may replace a file. `Conflict` where the target has no parent folder."""
+        with (
+            self._changing(user, target, missing=Conflict) as (target_folder, target_name),
+            self._changing(user, source) as (source_folder, source_name),
+        ):
+            moving = disk.seen(disk.look(source_folder, source_name))
+            replaced = disk.replaceable(target_folder, target_name, by=moving)
+            os.rename(source_name, target_name, src_dir_fd=source_folder, dst_dir_fd=target_folder)
+            os.fsync(target_folder)
+            os.fsync(source_folder)
+        self._count(user, -replaced)
+
+    def copy(self, user: str, source: str, target: str, *, deep: bool = True) -> None:
+        """A file, or a folder (`deep`: with all in it), which appears at once when all is copied."""
+        with disk.told(), self._parent(user, target, missing=Conflict):
+            pass
+        with self._staging() as staging:
+            size = self._copy_to(staging / "copy", user, source, deep=deep)
+            with self._changing(user, target, missing=Conflict) as (folder, name):
+                size -= disk.replaceable(folder, name, by=os.lstat(staging / "copy"))
+                os.rename(staging / "copy", name, dst_dir_fd=folder)
+                os.fsync(folder)
+        self._count(user, size)
+
+    def remove_user(self, user: str) -> None:
+        """All files of a user who is gone."""
+        bin_name = disk.temporary_name()
+        with disk.told(), suppress(FileNotFoundError):
+            os.rename(self.files / disk.checked_name(user), self.temporary / bin_name)
+            self._count_anew(user)
+            disk.purge(self.temporary, bin_name)
+
+    # Counting
+
+    def usage(self, user: str) -> int:
+        """Bytes in a user's files."""
+        with self._counting:
+            used, until = self._usage.get(user, (0, 0.0))
+        if time.monotonic() < until:
+            return used
+        used = self.size(user, "")
+        with self._counting:
+            self._usage[user] = used, time.monotonic() + USAGE_SECONDS
+        return used
+
+    def size(self, user: str, path: str) -> int:
+        """Bytes in a file, or in all files below a folder."""
+        found = self.stat(user, path)
+        if not disk.is_folder(found):
+            return found.st_size
+        return sum(state.st_size for _, states in disk.walk(self.files / user / path) for state in states)
+
+    def free(self) -> int:
+        """Bytes that the disk still takes."""
+        state = os.statvfs(self.files)
+        return state.f_bavail * state.f_frsize
+
+    # At start
+
+    def clear_temporary(self) -> None:
+        """Removes what a crash left in `tmp/`; uploads under way, also of other processes, hold a lock."""
+        for entry in os.scandir(self.temporary):
+            with suppress(OSError):
+                descriptor = os.open(entry.path, disk.FILE)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    disk.purge(self.temporary, entry.name)
+                finally:
+                    os.close(descriptor)
+
+    def refresh_folders(self) -> int:
+        """Gives each folder that is older than something below it the time of that; how many there were.
+
+        Finds what was changed by hand, and what a crash left between a change and the folders above it.
+        """
+        newest: dict[str, int] = {}
+        refreshed = 0
+        for folder, states in reversed(list(disk.walk(self.files))):
+            with suppress(OSError):
+                own = os.lstat(folder).st_mtime_ns
+                below = max([newest.pop(folder, 0), *(state.st_mtime_ns for state in states)])
+                if below > own:
+                    os.utime(folder, ns=(below, below), follow_symlinks=False)
+                    refreshed += 1
+                above = os.path.dirname(folder)
+                newest[above] = max(newest.get(above, 0), own, below)
+        return refreshed
+
+    # Walking by descriptors
+
+    @contextmanager
+    def _folder(self, user: str, path: str, missing: type[OcmError] = NotFound) -> Iterator[Sequence[int]]:
+        """Descriptors of all folders from the user's root to `path`."""
+        with ExitStack() as opened:
+            chain: list[int] = []
+
+            def enter(name: str | Path) -> None:
+                chain.append(os.open(name, disk.FOLDER, dir_fd=chain[-1] if chain else None))
+                opened.callback(os.close, chain[-1])
+
+            root = self.files / disk.checked_name(user)
+            try:
+                enter(root)
+            except FileNotFoundError:
+                root.mkdir(exist_ok=True, mode=0o750)
+                enter(root)
+            for part in path.split("/") if path else ():
+                try:
+                    enter(disk.checked_name(part))
+                except OSError as error:
+                    if error.errno not in disk.ABSENT:
+                        raise
+                    raise missing("There is no such folder.") from None
+            yield chain
+
+    @contextmanager
+    def _parent(self, user: str, path: str, missing: type[OcmError] = NotFound) -> Iterator[tuple[Sequence[int], str]]:
+        """Descriptors of the folders above `path`, and its name in the last of them ("." for the root)."""
+        above, _, name = path.rpartition("/")
+        with self._folder(user, above, missing) as chain:
+            yield chain, disk.checked_name(name) if path else "."
+
+    @contextmanager
+    def _changing(self, user: str, path: str, missing: type[OcmError] = NotFound) -> Iterator[tuple[int, str]]:
+        """The folder in which `path` is changed, and its name. Afterwards all folders above it have a new time."""
+        if not path:
+            raise Forbidden("The root cannot be changed.")
+        with disk.told(), self._parent(user, path, missing) as (chain, name):
+            yield chain[-1], name
+            now = time.time_ns()
+            for descriptor in chain:
+                # Never twice the same, even when the clock is set back.
+                later = max(now, os.fstat(descriptor).st_mtime_ns + 1)
+                os.utime(descriptor, ns=(later, later))
+
+    @contextmanager
+    def _staging(self) -> Iterator[Path]:
+        """A folder in `tmp/` for as long as something is put together in it."""
+        staging = self.temporary / disk.temporary_name()
+        with disk.told():
+            staging.mkdir(0o700)
+            descriptor = os.open(staging, disk.FOLDER)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # `clear_temporary` leaves it alone
+            yield staging
+        finally:
+            disk.purge(self.temporary, staging.name)
+            os.close(descriptor)
+
+    def _copy_to(self, target: Path, user: str, source: str, *, deep: bool) -> int:
+        """Copies out of the tree; the number of bytes. Links and devices stay behind."""
+        copied = 0
+        folders: set[Path] = set()
+        todo = [(source, target)]
+        while todo:
+            path, target = todo.pop()
+            with disk.told(), self._parent(user, path) as (chain, name):
+                if not disk.is_folder(disk.seen(disk.look(chain[-1], name))):
+                    copied += disk.copy_file(chain[-1], name, target)
+                    continue
+                target.mkdir(0o750)
+                folders.add(target)
+            if deep:
+                below = [name for name, _ in self.list(user, path)]
+                todo += [(f"{path}/{name}" if path else name, target / name) for name in below]
+        with disk.told():
+            for folder in folders:
+                disk.sync_folder(folder)
+        return copied
+
+    def _count(self, user: str, delta: int) -> None:
+        with self._counting:
+            if user in self._usage:
+                used, until = self._usage[user]
+                self._usage[user] = max(0, used + delta), until
+
+    def _count_anew(self, user: str) -> None:
+        with self._counting:
+            self._usage.pop(user, None)
+
+
+class Upload:
+    """A file on its way: in `tmp/` until `commit`, gone after `discard`.
+
+    `size` is what it has so far, `replaced` what the file has that it would replace, both in bytes.
+    """
+
+    def __init__(self, storage: Storage, user: str, path: str, replaced: int) -> None:
+        self.path = path
+        self.size = 0
+        self.replaced = replaced
+        self._storage = storage
+        self._user = user
+        self._name: str | None = disk.temporary_name()
+        with disk.told():
+            self._descriptor = os.open(storage.temporary / self._name, disk.NEW_FILE, 0o640)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # `clear_temporary` leaves it alone
+
+    def write(self, data: bytes) -> None:
+        """Appends."""
+        with disk.told():
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        self.size += len(data)
+
+    def commit(self, modified_ns: int | None = None) -> tuple[os.stat_result, bool]:
+        """Puts the file where it belongs, durably; whether nothing was there. Errors as `Storage.upload`."""
+        storage = self._storage
+        now = time.time_ns()
+        with storage._changing(self._user, self.path, missing=Conflict) as (folder, name):
+            new = disk.look(folder, name) is None
+            replaced = disk.replaceable(folder, name)
+            os.utime(self._descriptor, ns=(now, now if modified_ns is None else modified_ns))
+            os.fsync(self._descriptor)
+            os.rename(storage.temporary / (self._name or ""), name, dst_dir_fd=folder)
+            self._name = None
+            os.fsync(folder)
+        storage._count(self._user, self.size - replaced)
+        return os.fstat(self._descriptor), new
+
+    def discard(self) -> None:
+        """Closes the file, and removes it unless it was committed. May be called again."""
+        if self._descriptor < 0:
+            return
+        os.close(self._descriptor)
+        self._descriptor = -1
+        if self._name is not None:
+            (self._storage.temporary / self._name).unlink(missing_ok=True)
