@@ -53,7 +53,7 @@ class Peer:
         self.offers: dict[str, Received] = {}
         self.routes: dict[tuple[str, str], Handler] = {}
         self.port = 0
-        self._files = Path(tempfile.mkdtemp(prefix=f"{self.family or 'peer'}-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{self.family or 'peer'}-"))
         self._numbers = 0
 
     # --- life -------------------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ class Peer:
         """Close the port and forget the files. Raises what the emulator itself stumbled over while answering."""
         await self._session.close()
         await self._runner.cleanup()
-        shutil.rmtree(self._files, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
         if self.faults:
             raise self.faults[0]
 
@@ -102,7 +102,7 @@ class Peer:
 
     def add_user(self, name: str, display_name: str = "", email: str = "") -> Person:
         """Somebody with an empty folder."""
-        folder = self._files / name
+        folder = self.folder / name
         folder.mkdir()
         email = email or f"{name}@example.org"
         self.people[name] = Person(name, display_name or name, email, self.person_id(name), folder)

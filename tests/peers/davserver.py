@@ -78,6 +78,7 @@ class Style:
     error_type: str = "application/xml; charset=utf-8"
     not_found: str = "File with name {path} could not be located"
     absent_in_allprop: tuple[str, ...] = ()
+    options: tuple[int, str] = (200, "")  # status and DAV header of OPTIONS, the usual header if empty
 
 
 def etag(path: Path) -> str:
@@ -166,7 +167,8 @@ class Dav:
         return self.error(404, "NotFound", self.style.not_found.format(path=below), (("DAV", self.style.dav),))
 
     def _options(self, _call: Call, _tree: Tree, _path: Path) -> Answer:
-        return Answer(200, b"", (("DAV", self.style.dav), ("Allow", ", ".join(self.methods))))
+        status, dav = self.style.options
+        return Answer(status, b"", (("DAV", dav or self.style.dav), ("Allow", ", ".join(self.methods))))
 
     # --- reading ----------------------------------------------------------------------------------------------
 

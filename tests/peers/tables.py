@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,14 @@ def lines(table: str) -> list[str]:
 
 def shares(table: str) -> list[Line]:
     """The lines about shares: name, status, type, body. The first section of the accepts tables."""
-    found = []
+    found: list[Line] = []
     for line in lines(table):
         match = LINE.match(line)
-        if match is None:
+        if match is None and line.rstrip(":") == "notifications":
             break
+        if match is None:  # a body of several lines
+            found[-1] = replace(found[-1], body=f"{found[-1].body}\n{line}")
+            continue
         typed = TYPE.match(match["rest"])
         kind, body = (typed["type"], typed["body"]) if typed else ("", match["rest"])
         found.append(Line(match["name"], int(match["status"]), kind, body))
