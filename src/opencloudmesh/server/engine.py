@@ -91,12 +91,17 @@ def _postgresql(url: sa.URL, read_only: bool) -> sa.Engine:
     if read_only:
         return engine
 
+    # What BEGIN IMMEDIATE is on SQLite: two servers (or a server and a command line) never change at once, so a
+    # gesture may look first and change then. The lock ends with the transaction, when the process dies, and when
+    # its machine has vanished: gestures wait for nobody, so one that has been silent for so long is gone.
+    wait, silence = f"{LOCK_WAIT * 1000:.0f}", f"{LOCK_WAIT * 4000:.0f}"  # milliseconds
+    lock = (
+        f"SELECT set_config('lock_timeout', '{wait}', true), pg_advisory_xact_lock({WRITE_LOCK}), "
+        f"set_config('idle_in_transaction_session_timeout', '{silence}', true)"
+    )
+
     @sa.event.listens_for(engine, "begin")
-    def _take_turns(connection: sa.Connection) -> None:
-        # What BEGIN IMMEDIATE is on SQLite: two servers (or a server and a command line) never change at once, so
-        # a gesture may look first and change then. Ends with the transaction, also when its process dies.
-        connection.exec_driver_sql(
-            f"SELECT set_config('lock_timeout', '{LOCK_WAIT * 1000:.0f}', true), pg_advisory_xact_lock({WRITE_LOCK})"
-        )
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(lock)
 
     return engine
