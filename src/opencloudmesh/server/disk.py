@@ -99,9 +99,10 @@ def seen(found: os.stat_result | None) -> os.stat_result:
 
 def state(child: os.DirEntry[str]) -> os.stat_result | None:
     """A child of a folder; None where it is neither file nor folder, or has gone meanwhile."""
-    with suppress(OSError, NotFound):
+    try:
         return seen(child.stat(follow_symlinks=False))
-    return None
+    except (OSError, NotFound):
+        return None
 
 
 def replaceable(folder: int, name: str, by: os.stat_result | None = None) -> int:

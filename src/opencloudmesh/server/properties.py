@@ -17,7 +17,7 @@ from opencloudmesh.server.schema import properties
 from opencloudmesh.server.subtrees import at_or_below, at_or_directly_in, moved
 
 MAX_VALUE = 64 * 1024  # characters of one property
-MAX_COUNT = 100  # properties of one path
+MAX_ALL = 16 << 20  # characters of all properties of an account: a listing holds those of a folder in memory
 
 Values = Mapping[str, str]
 
@@ -45,8 +45,9 @@ def change(tx: Tx, account: str, path: str, changes: Mapping[str, str | None]) -
             raise InsufficientStorage("The property is too long.")
         else:
             tx.upsert(properties, {"account": account, "path": path, "name": name}, {"value": value})
-    count = tx.one(sa.select(sa.func.count()).select_from(properties).where(_at(account, path)))
-    if count is not None and count[0] > MAX_COUNT:
+    length = sa.func.length(properties.c.name) + sa.func.length(properties.c.value)
+    total = tx.one(sa.select(sa.func.sum(length)).where(properties.c.account == account))
+    if total is not None and (total[0] or 0) > MAX_ALL:
         raise InsufficientStorage("There are too many properties.")
 
 

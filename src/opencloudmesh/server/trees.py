@@ -17,6 +17,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
+import msgspec
+
 from opencloudmesh.protocol.errors import Forbidden, Invalid
 
 MAX_NAME = 255  # bytes of UTF-8, what every file system we know holds
@@ -49,9 +51,8 @@ NEEDED: Mapping[str, Permissions] = MappingProxyType(
 _NOT_IN_NAMES = re.compile("[\x00-\x1f\x7f/]")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A file or folder as it was when looked at.
+class Entry(msgspec.Struct, frozen=True):
+    """A file or folder as it was when looked at. A struct, for a listing makes thousands (0.3 us; a dataclass 3).
 
     `path` is where it lies in its tree, which is "" also for a shared file that was asked for by its name.
     """

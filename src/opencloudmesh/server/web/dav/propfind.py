@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from lxml import etree
 from starlette.responses import Response, StreamingResponse
@@ -24,6 +24,7 @@ from opencloudmesh.server.web.dav.conditions import hold
 from opencloudmesh.server.web.dav.live import ALL_PROPERTIES, LIVE, LOCK_DISCOVERY, QUOTA, Around, Property
 from opencloudmesh.server.web.dav.locking import active_lock
 
+MAX_NAMES = 16 * 1024  # characters of all names together
 BATCH = 500  # entries that are written before others get their turn
 
 
@@ -83,13 +84,21 @@ def read_question(body: bytes) -> Question:
     # OpenCloud asks for an `allprop` that is not in the DAV: namespace.
     kinds = {etree.QName(child).localname: child for child in root}
     if "prop" in kinds:
-        return Question(tuple(dict.fromkeys(str(child.tag) for child in kinds["prop"])))
+        return Question(_names(kinds["prop"]))
     if "propname" in kinds:
         return Question(tuple(LIVE), dead=True, names_only=True)
     if "allprop" in kinds:
-        more = (str(child.tag) for child in kinds.get("include", ()))
+        more = _names(kinds["include"]) if "include" in kinds else ()
         return Question(tuple(dict.fromkeys((*ALL_PROPERTIES, *more))), dead=True)
     raise Invalid("The propfind asks for nothing.")
+
+
+def _names(element: etree._Element) -> tuple[str, ...]:
+    """The properties that are named. Each comes again for every entry, so they may not be arbitrarily many."""
+    names = tuple(dict.fromkeys(str(child.tag) for child in element))
+    if sum(map(len, names)) > MAX_NAMES:
+        raise Invalid("The propfind names too many properties.")
+    return names
 
 
 def _kept(call: Call, listed: bool, tx: Tx) -> Kept:
@@ -100,6 +109,7 @@ def _kept(call: Call, listed: bool, tx: Tx) -> Kept:
 
 def _responses(call: Call, question: Question, kept: Kept, around: Around, entries: Iterable[Entry]) -> Iterator[str]:
     live = [(name, LIVE.get(name)) for name in question.names]
+    absent = cache(xml.absent)  # the same for most entries
     path = call.asked  # a shared file may have been asked for by its name
     for entry in entries:
         href = call.href(path if entry.path == call.path else entry.path, folder=entry.is_folder)
@@ -107,7 +117,7 @@ def _responses(call: Call, question: Question, kept: Kept, around: Around, entri
         found, missing = _properties(question, live, dead, entry, around)
         parts = xml.propstat(found, 200) if found or not missing else ""
         if missing:
-            parts += xml.propstat(map(xml.empty, missing), 404)
+            parts += absent(tuple(missing))
         yield f"<d:response><d:href>{href}</d:href>{parts}</d:response>\n"
 
 

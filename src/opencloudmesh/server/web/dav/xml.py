@@ -31,8 +31,9 @@ REASONS = {
     507: "Insufficient Storage",
 }
 
-# What XML 1.0 cannot carry, even escaped. File names may have some of it.
+# What XML 1.0 cannot carry, even escaped: file names may have some of it. And what has to be escaped, besides.
 _UNTELLABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SPECIAL = re.compile(f'[&<>"]|{_UNTELLABLE.pattern}')
 _XML = "http://www.w3.org/XML/1998/namespace"
 _NAME = re.compile(r"\{(.*)\}([^}]*)", re.DOTALL)
 
@@ -72,6 +73,8 @@ def parse(body: bytes) -> etree._Element:
 
 def escape(text: str) -> str:
     """Text as it may stand in an element or in a quoted attribute; what XML cannot carry becomes U+FFFD."""
+    if not _SPECIAL.search(text):
+        return text
     text = _UNTELLABLE.sub("\ufffd", text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
 
@@ -93,6 +96,11 @@ def propstat(properties: Iterable[str], status: int, condition: str = "") -> str
         f"<d:propstat><d:prop>{''.join(properties)}</d:prop>"
         f"<d:status>HTTP/1.1 {status} {REASONS[status]}</d:status>{error}</d:propstat>"
     )
+
+
+def absent(names: tuple[str, ...]) -> str:
+    """That there are no such properties."""
+    return propstat(map(empty, names), 404)
 
 
 def multistatus(*responses: str) -> Response:
