@@ -258,5 +258,6 @@ def test_base64url_is_read_with_and_without_padding(data):
     text = base64url.encode(data)
     assert "=" not in text
     assert base64url.decode(text) == base64url.decode(base64.urlsafe_b64encode(data).decode()) == data
-    with pytest.raises(Invalid):
-        base64url.decode(text + "*")
+    for foreign in "*+/ é":
+        with pytest.raises(Invalid):
+            base64url.decode(text + foreign)

@@ -16,6 +16,8 @@ def encode(data: bytes) -> str:
 def decode(text: str) -> bytes:
     """The bytes. Padding is optional; any character outside the alphabet raises `Invalid`."""
     digits = text.rstrip("=")
+    if "+" in digits or "/" in digits:  # b64decode takes these beside `altchars`
+        raise Invalid("This is not base64url.")
     try:
         return base64.b64decode(digits + "=" * (-len(digits) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

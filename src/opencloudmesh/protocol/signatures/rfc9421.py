@@ -25,11 +25,11 @@ from opencloudmesh.protocol.keys import PublicKey, SigningKey
 from opencloudmesh.protocol.signatures import message
 from opencloudmesh.protocol.wire import Request
 
-# -05 marks the signature by the label, 1.4 by the tag. Nextcloud 34 looks for the label, Nextcloud 35 and
+# draft-ietf-ocm-open-cloud-mesh-05 marks the signature by the label, 1.4 by the tag. Nextcloud 34 looks for the label, Nextcloud 35 and
 # opencloudmesh-go for the tag: we write both.
 LABEL = TAG = "ocm"
 REQUIRED = ("@method", "@target-uri", "content-digest", "content-length")
-# 1.3 and -05 demand `date` too, and so does Nextcloud 34; opencloudmesh-go sends none.
+# 1.3 and that draft demand `date` too, and so does Nextcloud 34; opencloudmesh-go sends none.
 SIGNED = (*REQUIRED, "date")
 
 ALGORITHMS = frozenset({"ed25519", "ecdsa-p256-sha256", "ecdsa-p384-sha384", "rsa-v1_5-sha256", "rsa-pss-sha512"})
