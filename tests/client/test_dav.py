@@ -163,13 +163,14 @@ async def test_a_part_that_is_not_there_is_not_satisfiable(dav: DavClient, folde
 async def test_folders_are_made_moved_copied_and_deleted(dav: DavClient, folder: Path) -> None:
     await dav.mkcol("a b")
     await dav.put("a b/file", _pieces(b"x"), 1)
-    assert await dav.move("a b/file", f"a b/{ODD}", overwrite=False) is True
-    assert (folder / "a b" / ODD).read_bytes() == b"x"
+    name = "a ä&b#c'.txt"  # wsgidav decodes Destination before it looks for "?" and ";"
+    assert await dav.move("a b/file", f"a b/{name}", overwrite=False) is True
+    assert (folder / "a b" / name).read_bytes() == b"x"
     assert await dav.copy("a b", "c", overwrite=False) is True
-    assert (folder / "c" / ODD).read_bytes() == b"x"
+    assert (folder / "c" / name).read_bytes() == b"x"
     assert await dav.copy("a b", "flat", overwrite=False, deep=False) is True
     assert list((folder / "flat").iterdir()) == []
-    await dav.delete(f"c/{ODD}")
+    await dav.delete(f"c/{name}")
     await dav.delete("a b")
     assert sorted(path.name for path in folder.iterdir()) == ["c", "flat"]
 

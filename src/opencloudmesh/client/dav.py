@@ -44,7 +44,7 @@ from opencloudmesh.protocol.wire import Headers, Request, Response
 
 MAX_LISTING = 16 * 1024 * 1024  # bytes
 IN_THREAD = 64 * 1024  # bytes; what is longer is parsed beside the event loop
-PATH_SAFE = "/"  # with letters, digits and "-._~"; some servers trip over a ";" in Destination
+PATH_SAFE = "/"  # besides letters, digits and "-._~": what is quoted is understood by every server
 
 # What a refusal means to the person who asked. Every other 4xx, 401 too, is `Refused`, every other 5xx `Unavailable`.
 ERRORS: Mapping[int, tuple[type[OcmError], str]] = {
