@@ -50,7 +50,7 @@ class Storage:
 
     def list(self, user: str, path: str) -> list[tuple[str, os.stat_result]]:
         """The names in a folder and what they are, sorted. `NotFound` where it is a file."""
-        with disk.told(), self._folder(user, path) as chain, os.scandir(chain[-1]) as children:
+        with disk.told(), self._folder(user, _parts(path)) as chain, os.scandir(chain[-1]) as children:
             found = [(child.name, disk.state(child)) for child in children if not disk.NOT_SHOWN.search(child.name)]
         return sorted((name, state) for name, state in found if state is not None)
 
@@ -191,8 +191,8 @@ class Storage:
     # Walking by descriptors
 
     @contextmanager
-    def _folder(self, user: str, path: str, missing: type[OcmError] = NotFound) -> Iterator[Sequence[int]]:
-        """Descriptors of all folders from the user's root to `path`."""
+    def _folder(self, user: str, parts: Sequence[str], missing: type[OcmError] = NotFound) -> Iterator[Sequence[int]]:
+        """Descriptors of all folders from the user's root to the one of that path."""
         with ExitStack() as opened:
             chain: list[int] = []
 
@@ -206,9 +206,9 @@ class Storage:
             except FileNotFoundError:
                 root.mkdir(exist_ok=True, mode=0o750)
                 enter(root)
-            for part in path.split("/") if path else ():
+            for part in parts:
                 try:
-                    enter(disk.checked_name(part))
+                    enter(part)
                 except OSError as error:
                     if error.errno not in disk.ABSENT:
                         raise
@@ -218,9 +218,9 @@ class Storage:
     @contextmanager
     def _parent(self, user: str, path: str, missing: type[OcmError] = NotFound) -> Iterator[tuple[Sequence[int], str]]:
         """Descriptors of the folders above `path`, and its name in the last of them ("." for the root)."""
-        above, _, name = path.rpartition("/")
+        *above, name = _parts(path) or ["."]
         with self._folder(user, above, missing) as chain:
-            yield chain, disk.checked_name(name) if path else "."
+            yield chain, name
 
     @contextmanager
     def _changing(self, user: str, path: str, missing: type[OcmError] = NotFound) -> Iterator[tuple[int, str]]:
@@ -329,3 +329,8 @@ class Upload:
         self._descriptor = -1
         if self._name is not None:
             (self._storage.temporary / self._name).unlink(missing_ok=True)
+
+
+def _parts(path: str) -> list[str]:
+    """The names in a path, each of them checked; none for the root."""
+    return [disk.checked_name(part) for part in path.split("/")] if path else []
