@@ -168,11 +168,9 @@ async def test_folders_are_made_moved_copied_and_deleted(dav: DavClient, folder:
     assert (folder / "a b" / name).read_bytes() == b"x"
     assert await dav.copy("a b", "c", overwrite=False) is True
     assert (folder / "c" / name).read_bytes() == b"x"
-    assert await dav.copy("a b", "flat", overwrite=False, deep=False) is True
-    assert list((folder / "flat").iterdir()) == []
     await dav.delete(f"c/{name}")
     await dav.delete("a b")
-    assert sorted(path.name for path in folder.iterdir()) == ["c", "flat"]
+    assert sorted(path.name for path in folder.iterdir()) == ["c"]
 
 
 async def test_overwriting_is_done_only_when_told(dav: DavClient, folder: Path) -> None:
@@ -340,6 +338,14 @@ async def test_moving_names_the_target_as_an_absolute_url(network: Network) -> N
         assert await DavClient(network, peer.url + "/r", "").move("a", "b c/ä", overwrite=False) is True
     assert f"\r\nDestination: {peer.url}/r/b%20c/%C3%A4\r\n".lower().encode() in peer.heads[0].lower()
     assert b"\r\nOverwrite: F\r\n" in peer.heads[0].title()
+
+
+@pytest.mark.parametrize(("deep", "depth"), [(True, b"infinity"), (False, b"0")])
+async def test_copying_says_how_deep(network: Network, deep: bool, depth: bytes) -> None:
+    async with wire(answering(_empty(204))) as peer:
+        assert await DavClient(network, peer.url + "/r", "").copy("a", "b", overwrite=True, deep=deep) is False
+    assert b"\r\ndepth: " + depth + b"\r\n" in peer.heads[0].lower()
+    assert b"\r\noverwrite: t\r\n" in peer.heads[0].lower()
 
 
 async def test_the_time_of_an_upload_is_told(network: Network) -> None:
