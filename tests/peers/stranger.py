@@ -5,6 +5,7 @@ The acceptance tests speak through it, as the recordings were made; it is also t
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
@@ -25,6 +26,7 @@ class Stranger(Peer):
         self.extra: dict[str, Any] = {}
         for path in ("/.well-known/ocm", "/ocm-provider", "/ocm-provider/"):
             self.routes["GET", path] = self._discovery
+        self.routes["GET", "/ocm/jwks"] = self._jwks
 
     def discovery(self) -> dict[str, Any]:
         """A plain document of 1.2 with nothing optional, and what `extra` adds."""
@@ -48,6 +50,23 @@ class Stranger(Peer):
         """The `publicKey` member of the document."""
         pem = self.rsa.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         return {"keyId": self.key_id, "publicKeyPem": pem.decode()}
+
+    async def _jwks(self, _call: Call) -> Answer:
+        public = base64.urlsafe_b64encode(self.ed25519.public_key().public_bytes_raw()).decode().rstrip("=")
+        key = {"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "Ed25519", "kid": f"{self.host}#key1", "x": public}
+        return json_answer({"keys": [key]})
+
+    def speaks_1_4(self) -> None:
+        """Show what a peer of 1.4 shows: RFC 9421 keys, the code flow, relative uris."""
+        roles = {"webdav": "/dav/ocm/", "webdav-receive": {"uri": "relative"}}
+        self.extra = {
+            "apiVersion": "1.4.0",
+            "resourceTypes": [{"name": "file", "shareTypes": ["user"], "protocols": roles}],
+            "capabilities": ["http-sig", "exchange-token", "invites", "notifications"],
+            "criteria": [],
+            "tokenEndPoint": f"{self.base_url}/ocm/token",
+            "jwksUri": f"{self.base_url}/ocm/jwks",
+        }
 
     async def _discovery(self, _call: Call) -> Answer:
         return json_answer(self.discovery())
