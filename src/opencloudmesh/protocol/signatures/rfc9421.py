@@ -25,8 +25,8 @@ from opencloudmesh.protocol.keys import PublicKey, SigningKey
 from opencloudmesh.protocol.signatures import message
 from opencloudmesh.protocol.wire import Request
 
-# draft-ietf-ocm-open-cloud-mesh-05 marks the signature by the label, 1.4 by the tag. Nextcloud 34 looks for the label, Nextcloud 35 and
-# opencloudmesh-go for the tag: we write both.
+# draft-ietf-ocm-open-cloud-mesh-05 marks the signature by the label, 1.4 by the tag. Nextcloud 34 looks for the
+# label, Nextcloud 35 and opencloudmesh-go for the tag: we write both.
 LABEL = TAG = "ocm"
 REQUIRED = ("@method", "@target-uri", "content-digest", "content-length")
 # 1.3 and that draft demand `date` too, and so does Nextcloud 34; opencloudmesh-go sends none.
