@@ -23,6 +23,7 @@ from tests.peers.values import (
     Exchange,
     Headers,
     InviteError,
+    Mount,
     Received,
     Sent,
     ShareError,
@@ -237,7 +238,7 @@ class RevaPeer(Peer):
 
     # --- the receiver's side ----------------------------------------------------------------------------------
 
-    def mount(self, user: str, share_id: str) -> GoClient:
+    def mount(self, user: str, share_id: str) -> Mount:
         """Bearer with the secret, below the URL that came with the share."""
         share = self.offer(user, share_id)
 
