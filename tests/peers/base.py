@@ -17,6 +17,7 @@ from urllib.parse import urljoin
 import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
+from tests.peers.invites import Contact
 from tests.peers.values import (
     Answer,
     Call,
@@ -173,6 +174,20 @@ class Peer:
     async def decline(self, user: str, share_id: str) -> None:
         """The user does not want it, or not any more."""
         self.offer(user, share_id).state = "declined"
+
+    def trust(self, host: str, ocm_url: str = "") -> None:
+        """List another server where an operator must do so (ocmproviders.json); most families talk to anybody."""
+
+    def create_invite(self, user: str) -> str:
+        """An invite string, as the user would copy it."""
+        raise NotOfferedError("create_invite")
+
+    async def accept_invite(self, user: str, token: str, host: str) -> Contact:
+        """Accept an invitation of somebody at `host`; `invites.read_invite` takes the string apart.
+
+        Raises `InviteError`.
+        """
+        raise NotOfferedError("accept_invite")
 
     # --- serving ----------------------------------------------------------------------------------------------
 

@@ -100,15 +100,13 @@ class SabreClient(Mount):
         return done.answer
 
     async def write(self, path: str, content: bytes) -> None:
-        """A PUT, with a PROPFIND before and after when it is not the shared file itself. Insists on 201 or 204."""
-        if path.strip("/"):
-            await self._find(path, 0)
+        """PROPFIND, PUT, PROPFIND. Takes 200, 201 and 204."""
+        await self._find(path, 0)
         named = (("Content-Type", "text/plain"),) if path.endswith(".txt") else ()
         done = await self._ask("PUT", path, (*self._http, *named), content)
         if done.status not in (200, 201, 204):
             raise AccessError("PUT", done.status)
-        if path.strip("/"):
-            await self._find(path, 0)
+        await self._find(path, 0)
 
     async def _change(self, method: str, path: str, expected: int, *extra: tuple[str, str]) -> None:
         form = ("Content-Type", "application/x-www-form-urlencoded")
@@ -129,7 +127,8 @@ class SabreClient(Mount):
         await self._find(to, 0)
 
     async def delete(self, path: str) -> None:
-        """DELETE. Insists on 204."""
+        """PROPFIND, DELETE. Insists on 204."""
+        await self._find(path, 0)
         await self._change("DELETE", path, 204)
 
 
