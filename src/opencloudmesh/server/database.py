@@ -194,7 +194,9 @@ class Database:
                 tx = self._tx(connection)
                 outcomes = [_in_savepoint(tx, write.gesture) for write in group]
         except BaseException as error:  # whatever it is, the thread goes on and nobody waits for ever
-            log.exception("a group of %d writes could not be committed", len(group))
+            log.error(
+                "a group of %d writes could not be committed: %s", len(group), error, exc_info=not is_fault(error)
+            )
             outcomes = [(None, _unavailable(error)) for _ in group]
         for write, (result, failure) in zip(group, outcomes, strict=True):
             if failure is None:
