@@ -108,28 +108,28 @@ class SabreClient(Mount):
             raise AccessError("PUT", done.status)
         await self._find(path, 0)
 
-    async def _change(self, method: str, path: str, expected: int, *extra: tuple[str, str]) -> None:
+    async def _change(self, method: str, path: str, expected: set[int], *extra: tuple[str, str]) -> None:
         form = ("Content-Type", "application/x-www-form-urlencoded")
         done = await self._ask(method, path, (*self._xml, form, *extra), b"")
-        if done.status != expected:
+        if done.status not in expected:
             raise AccessError(method, done.status)
 
     async def make_folder(self, path: str) -> None:
         """PROPFIND, MKCOL, PROPFIND. Insists on 201."""
         await self._find(path, 0)
-        await self._change("MKCOL", path, 201)
+        await self._change("MKCOL", path, {201})
         await self._find(path, 0)
 
     async def move(self, path: str, to: str) -> None:
-        """PROPFIND of the new place, MOVE, PROPFIND. The Destination is absolute. Insists on 201."""
+        """PROPFIND of the new place, MOVE, PROPFIND. The Destination is absolute. Takes 201 and 204."""
         await self._find(to, 0)
-        await self._change("MOVE", path, 201, ("Destination", await self._url(to)))
+        await self._change("MOVE", path, {201, 204}, ("Destination", await self._url(to)))
         await self._find(to, 0)
 
     async def delete(self, path: str) -> None:
         """PROPFIND, DELETE. Insists on 204."""
         await self._find(path, 0)
-        await self._change("DELETE", path, 204)
+        await self._change("DELETE", path, {204})
 
 
 GO_PROPFIND = b"<d:propfind xmlns:d='DAV:'><allprop/></d:propfind>"

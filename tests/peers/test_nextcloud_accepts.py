@@ -96,11 +96,17 @@ async def test_invites_and_unknown_addresses_get_the_recorded_answer(version: in
         url = f"{peer.base_url}/index.php/ocm/invite-accepted"
         done = await third.request("POST", url, [JSON], json.dumps(invite).encode())
         assert f"{done.status} {done.answer.decode().splitlines()[0]}" == table[0]
-        # table[1], a second request to /invite-accepted, is not replayed: the table does not say what was different
-        # about it, and the answer of 34 (400 with an empty body) does not tell either.
         for line in table[2:]:
             path, _, status = line.partition(" ")
             assert (await third.request("POST", peer.base_url + path, [JSON], b"{}")).status == int(status)
+
+
+@pytest.mark.skip(
+    reason="the tables do not say how the second request to /invite-accepted differed from the first, and the answers "
+    "(404 of 30, 400 with an empty body of 34) do not tell"
+)
+def test_the_second_invite_of_the_tables_gets_the_recorded_answer() -> None:
+    """The second line of the section `invite-accepted`."""
 
 
 SIGNED_WITH: dict[str, dict[str, Any]] = {
