@@ -33,7 +33,7 @@ from tests.peers.values import (
 )
 
 END_POINT = "/ocm-via-webdav/"
-PROVIDER_ID = "71687320-6219-47af-82f3-32012707a5ae"  # one for all shares: a setting of the server
+PROVIDER_ID = "fcd395ea-3695-4d58-a42a-e01c9d462ada"  # one for all shares: a setting of the server
 AGENT = (("User-Agent", "python-requests/2.28.2"), ("Accept-Encoding", "gzip, deflate"), ("Accept", "*/*"))
 STYLE = Style("1, 2", lambda path, _tree: basic_properties(path), (("d", "DAV:"),))
 CRASHED = Answer(500, b"<h1>Server Error (500)</h1>", (("Content-Type", "text/html"),))
