@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Conflict, Unavailable
 from opencloudmesh.server.database import MAX_GROUP, Database, Tx
+from opencloudmesh.server.schema import peers
 
 numbers = sa.Table("numbers", sa.MetaData(), sa.Column("number", sa.Integer, primary_key=True))
 
@@ -217,6 +218,31 @@ async def test_secrets_are_random_and_of_43_characters(database: Database) -> No
 
     assert len(made) == 100
     assert {len(secret) for secret in made} == {43}
+
+
+async def test_an_identifier_has_24_hexadecimal_digits_and_is_new_each_time(database: Database) -> None:
+    made = await database.read(lambda tx: [tx.id() for _ in range(100)])
+
+    assert len(set(made)) == 100
+    assert all(len(identifier) == 24 and int(identifier, 16) for identifier in made)
+
+
+async def test_an_upsert_inserts_once_and_updates_then(database: Database) -> None:
+    def upsert(base_url: str) -> Callable[[Tx], None]:
+        return lambda tx: tx.upsert(peers, {"host": "peer.example"}, {"base_url": base_url})
+
+    await database.write(upsert("https://one.example"))
+    await database.write(upsert("https://two.example"))
+
+    rows = await database.read(lambda tx: tx.all(sa.select(peers.c.host, peers.c.base_url)))
+    assert rows == [("peer.example", "https://two.example")]
+
+
+async def test_a_row_is_inserted_only_where_its_key_is_new(database: Database) -> None:
+    assert await database.write(lambda tx: tx.insert_new(peers, {"host": "peer.example", "base_url": "first"}))
+    assert not await database.write(lambda tx: tx.insert_new(peers, {"host": "peer.example", "base_url": "second"}))
+
+    assert await database.read(lambda tx: tx.all(sa.select(peers.c.base_url))) == [("first",)]
 
 
 async def test_a_query_sees_one_moment(database: Database) -> None:

@@ -78,7 +78,8 @@ class Tx:
 
     def insert_new(self, table: sa.Table, values: dict[str, Any]) -> bool:
         """Inserts a row unless one with that key is there; whether it did."""
-        return self.run(self._insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+        statement = self._insert(table).values(**values).on_conflict_do_nothing()
+        return self.run(statement.execution_options(preserve_rowcount=True)).rowcount == 1
 
     def _insert(self, table: sa.Table) -> Any:
         return _INSERT[self.connection.dialect.name](table)
