@@ -75,7 +75,8 @@ async def unlocked(call: Call, tokens: Collection[str], *changes: Change) -> Non
 def lock_root(call: Call, place: str) -> str:
     """Where a lock of the account's tree is in the client's eyes: not above what it can see."""
     base = call.tree.base
-    return call.href(place[len(base) :].lstrip("/") if inside(place, base) else "", folder=False)
+    path = place[len(base) :].lstrip("/") if inside(place, base) else ""
+    return call.href(path, folder=not path)
 
 
 def not_modified(headers: Mapping[str, str], entry: Entry) -> bool:

@@ -5,6 +5,8 @@ Nextcloud takes no other success than 201 for MKCOL and 204 for DELETE.
 
 from __future__ import annotations
 
+import re
+
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import Invalid, UnsupportedMediaType
@@ -82,7 +84,7 @@ def _length(call: Call) -> int | None:
     value = call.header("content-length")
     if value is None or call.header("transfer-encoding") is not None:
         return None
-    if not value.isdigit():
+    if not re.fullmatch("[0-9]{1,18}", value):
         raise Invalid("The Content-Length is not a number.")
     return int(value)
 
