@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 # The server lives as long as the standard input of this shell is open: until the tests close it or are killed.
 SERVER = """
@@ -74,7 +75,7 @@ def _locale(server_version: str) -> str:
     return "--locale-provider=icu --icu-locale=en-US --locale=C" if has_icu else "--locale=C"
 
 
-def _unprivileged(folder: str) -> dict[str, object]:
+def _unprivileged(folder: str) -> dict[str, Any]:
     """PostgreSQL does not run as root: then as nobody, who gets the folder."""
     if os.geteuid() != 0:
         return {}

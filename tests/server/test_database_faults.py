@@ -218,12 +218,15 @@ async def test_a_connection_lost_within_a_group_refuses_the_group_and_later_writ
     entered, leave = threading.Event(), threading.Event()
 
     def lose_the_connection(tx: Tx) -> int:
-        entered.set()
-        leave.wait(60)
         terminate(postgresql, [pid(tx)])
         return add(2)(tx)
 
-    first = asyncio.create_task(database.write(lambda tx: (add(1)(tx), entered.set(), leave.wait(60))))
+    def wait(tx: Tx) -> int:
+        entered.set()
+        leave.wait(60)
+        return add(1)(tx)
+
+    first = asyncio.create_task(database.write(wait))
     await asyncio.to_thread(entered.wait)
     group = [asyncio.create_task(database.write(gesture)) for gesture in (add(10), lose_the_connection, add(11))]
     await asyncio.sleep(0)

@@ -63,7 +63,7 @@ def tables(connection: sa.Connection) -> dict[str, Any]:
 
 
 def test_alembic_finds_no_difference_between_migrations_and_schema(database_url: str) -> None:
-    def differences(connection: sa.Connection) -> list[Any]:
+    def differences(connection: sa.Connection) -> Any:
         options = {"compare_type": True, "target_metadata": metadata}
         return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
 
