@@ -89,22 +89,35 @@ async def _read(download: Download) -> bytes:
 async def test_the_root_is_a_folder(dav: DavClient) -> None:
     root = await dav.stat("")
     assert (root.name, root.is_folder) == ("", True)
-    assert await dav.list("") == []
+    folder, children = await dav.list("")
+    assert children == []
+    assert folder is not None
+    assert folder.is_folder
+    assert folder.etag == root.etag
 
 
 async def test_files_and_folders_are_listed_with_what_they_are(dav: DavClient, folder: Path) -> None:
     (folder / "z").mkdir()
     (folder / "z" / "deep").mkdir()
     (folder / ODD).write_bytes(b"12345")
-    entries = await dav.list("")
+    _, entries = await dav.list("")
     assert [(entry.name, entry.is_folder, entry.size) for entry in entries] == [(ODD, False, 5), ("z", True, 0)]
     assert abs(entries[0].modified_ns - (folder / ODD).stat().st_mtime_ns) < 2 * 10**9
-    assert [entry.name for entry in await dav.list("z")] == ["deep"]
+    below, deep = await dav.list("z")
+    assert below is not None
+    assert (below.name, [entry.name for entry in deep]) == ("z", ["deep"])
     file = await dav.stat(ODD)
     assert (file.name, file.is_folder, file.size) == (ODD, False, 5)
     assert file.etag
     assert (await dav.stat("z")).is_folder
     assert (await dav.stat("z/deep")).is_folder
+
+
+async def test_a_file_has_no_children_and_is_told_as_a_file(network: Network) -> None:
+    async with wire(answering(_multistatus("/r/f"))) as peer:
+        found, children = await DavClient(network, peer.url + "/r", "").list("f")
+    assert found is not None
+    assert (found.is_folder, children) == (False, [])
 
 
 async def test_what_is_not_there_is_not_found(dav: DavClient) -> None:
@@ -205,7 +218,7 @@ async def test_an_upload_that_is_not_as_long_as_announced_leaves_the_old_file(da
 async def test_a_big_listing_is_read_whole(dav: DavClient, folder: Path) -> None:
     for number in range(500):
         (folder / f"{number:04}").touch()
-    assert [entry.name for entry in await dav.list("")] == [f"{number:04}" for number in range(500)]
+    assert [entry.name for entry in (await dav.list(""))[1]] == [f"{number:04}" for number in range(500)]
 
 
 # Peers with ways of their own

@@ -1,7 +1,7 @@
 """A WebDAV client for received shares.
 
     dav = DavClient(network, "https://cloud.example/dav/ocm/x1", "Bearer secret")
-    for entry in await dav.list("reports"): ...
+    folder, children = await dav.list("reports")
 
 Paths are relative to the root, decoded, "/"-separated, "" for the root itself, which is a file where a single file is
 shared. A peer's refusal becomes the error of its status (`ERRORS`), its silence `Unreachable`.
@@ -112,8 +112,8 @@ class DavClient:
         self._check(Response(found.status))
         return found.entry(path.rpartition("/")[2])
 
-    async def list(self, path: str) -> list[RemoteEntry]:
-        """The children of a folder, sorted by name; of a file there are none.
+    async def list(self, path: str) -> tuple[RemoteEntry | None, list[RemoteEntry]]:
+        """A folder itself, where the peer tells of it, and its children sorted by name. A file has no children.
 
         Raises `NotFound`, `Forbidden`, `Refused`, `Unavailable`, `Unreachable`, `BadAnswer` (not understood, over 16
         MiB or 100,000 entries).
@@ -212,15 +212,14 @@ class DavClient:
     async def _head(self, path: str) -> RemoteEntry:
         answer = await self._ask("HEAD", self._url(path), {})
         self._check(answer)
-        size = answer.headers.get("content-length") or ""
+        size = _length(answer.headers) or 0
         modified_ns = multistatus.modified(answer.headers.get("last-modified") or "")
         return RemoteEntry(
             name=path.rpartition("/")[2],
             is_folder=False,
-            size=int(size) if size.isdecimal() else 0,
+            size=size,
             modified_ns=modified_ns,
-            etag=multistatus.etag(answer.headers.get("etag") or "")
-            or f"{modified_ns:x}-{size}"[: multistatus.MAX_ETAG],
+            etag=multistatus.etag(answer.headers.get("etag") or "") or multistatus.etag_of(modified_ns, size),
             permissions=frozenset({multistatus.READ}),
             media_type=multistatus.media_type(answer.headers.get("content-type") or ""),
         )
@@ -258,15 +257,17 @@ class DavClient:
         raise BadAnswer(f"{self._peer} answered in a way that is not understood ({status}).", detail=detail)
 
 
-def _entries(body: bytes, url: str) -> list[RemoteEntry]:
-    found = [resource.entry(name) for name, resource in multistatus.children(multistatus.parse(body, url), url)]
-    return sorted(found, key=lambda entry: entry.name)
+def _entries(body: bytes, url: str) -> tuple[RemoteEntry | None, list[RemoteEntry]]:
+    resources = multistatus.parse(body, url)
+    asked = multistatus.path_of(url)
+    folder = next((found.entry(asked[-1] if asked else "") for found in resources if found.path == asked), None)
+    children = [found.entry(name) for name, found in multistatus.children(resources, url)]
+    return folder, sorted(children, key=lambda entry: entry.name)
 
 
 def _window(answer: Answer, start: int, stop: int | None) -> tuple[int, int | None, int | None]:
     """How many bytes of the body to skip, how many to take, and the size of the whole file."""
-    said = answer.headers.get("content-length") or ""
-    length = int(said) if re.fullmatch("[0-9]{1,19}", said) else None
+    length = _length(answer.headers)
     if answer.status != 206:  # the whole file, whatever was asked for
         if length is not None and start > length:
             raise RangeNotSatisfiable(f"{answer.peer} has no such part of the file.")
@@ -275,6 +276,11 @@ def _window(answer: Answer, start: int, stop: int | None) -> tuple[int, int | No
     if match is None or int(match[1]) != start:
         raise BadAnswer(f"{answer.peer} sends another part of the file than was asked for.")
     return 0, _least(stop, int(match[2]) + 1, less=start), None if match[3] == "*" else int(match[3])
+
+
+def _length(headers: Headers) -> int | None:
+    said = headers.get("content-length") or ""
+    return int(said) if re.fullmatch("[0-9]{1,19}", said) else None
 
 
 def _least(*values: int | None, less: int) -> int | None:

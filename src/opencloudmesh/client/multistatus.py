@@ -83,7 +83,7 @@ class Resource:
             is_folder=is_folder,
             size=size,
             modified_ns=modified_ns,
-            etag=etag(self._text(DAV + "getetag")) or f"{modified_ns:x}-{size:x}",
+            etag=etag(self._text(DAV + "getetag")) or etag_of(modified_ns, size),
             permissions=self._permissions(),
             media_type="" if is_folder else media_type(self._text(DAV + "getcontenttype")),
             used=_size(self._text(DAV + "quota-used-bytes")),
@@ -165,6 +165,11 @@ def etag(text: str) -> str:
     if not bare or _ETAG.fullmatch(bare):
         return bare
     return hashlib.sha256(bare.encode(errors="replace")).hexdigest()[:MAX_ETAG]
+
+
+def etag_of(modified_ns: int, size: int) -> str:
+    """An ETag for what has none of its own."""
+    return f"{modified_ns:x}-{size:x}"
 
 
 def media_type(text: str) -> str:

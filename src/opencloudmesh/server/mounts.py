@@ -1,0 +1,372 @@
+"""A person's whole tree: their own files, and received shares mounted among them.
+
+    tree = UserTree(LocalTree(storage, database, account), reach, leave=received.decline)
+
+A path belongs to the share that is mounted at the longest prefix of it, else to the person's own files. Where shares
+are mounted is in the database (`received.path`), so a folder that holds mounts is listed without asking any peer. A
+folder on the way to a mount need not exist on disk; it is made when something of their own is put there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from msgspec import structs
+
+from opencloudmesh.protocol.errors import Conflict, Forbidden, MethodNotAllowed, NotFound, PreconditionFailed
+from opencloudmesh.server import listings, locks, properties
+from opencloudmesh.server.database import Tx
+from opencloudmesh.server.remote import Reach, RemoteTree
+from opencloudmesh.server.schema import received
+from opencloudmesh.server.subtrees import at_or_below, moved
+from opencloudmesh.server.trees import ALL, MAX_DEPTH, Content, Entry, Quota, Tree, inside, join, parent
+
+Row = sa.Row[Any]
+Entries = list[Entry]
+Leave = Callable[[Tx, str], object]  # the gesture by which a person leaves a received share
+
+ETAG_LENGTH = 40  # characters
+PIECE = 1024 * 1024  # bytes of a local file that are read at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Mounts:
+    """The received shares in a person's tree, by path."""
+
+    rows: tuple[Row, ...]
+
+    def over(self, path: str) -> Row | None:
+        """The share that a path belongs to."""
+        return max((row for row in self.rows if inside(path, row.path)), key=lambda row: len(row.path), default=None)
+
+    def below(self, path: str) -> list[Row]:
+        """The shares that are mounted somewhere below a path."""
+        return [row for row in self.rows if row.path != path and inside(row.path, path)]
+
+
+class UserTree:
+    """The `Tree` of a person. `leave` is run in a transaction when they delete the root of a received share."""
+
+    base = ""
+    permissions = ALL
+
+    def __init__(self, local: Tree, reach: Reach, *, leave: Leave) -> None:
+        self.account = local.account
+        self._local = local
+        self._reach = reach
+        self._leave = leave
+
+    # Looking
+
+    async def stat(self, path: str) -> Entry:
+        """One entry. A folder's ETag changes also with what was last seen of the shares mounted below it."""
+        mounts = await self._mounts()
+        row = mounts.over(path)
+        if row is not None:
+            return _placed(await self._remote(row).stat(_within(path, row)), row)
+        below = mounts.below(path)
+        try:
+            entry = await self._local.stat(path)
+        except NotFound:
+            if not below:
+                raise
+            entry = _virtual(path, below)
+        return _marked(entry, below)
+
+    async def list(self, path: str) -> Entries:
+        """A folder's children, sorted by name. Mounted shares are shown as they were last seen."""
+        return await self._list(path, await self._mounts(), fresh=False)
+
+    async def quota(self) -> Quota:
+        """That of the person's own files."""
+        return await self._local.quota()
+
+    async def read(self, path: str, start: int = 0, stop: int | None = None) -> Content:
+        """A file's bytes."""
+        row = (await self._mounts()).over(path)
+        if row is None:
+            return await self._local.read(path, start, stop)
+        content = await self._remote(row).read(_within(path, row), start, stop)
+        return replace(content, entry=_placed(content.entry, row))
+
+    # Changing
+
+    async def write(
+        self, path: str, chunks: AsyncIterator[bytes], *, size: int | None = None, modified_ns: int | None = None
+    ) -> tuple[Entry, bool]:
+        """Replaces or creates a file."""
+        mounts = await self._mounts()
+        row = mounts.over(path)
+        if row is None:
+            await self._make_real(parent(path), mounts)
+            return await self._local.write(path, chunks, size=size, modified_ns=modified_ns)
+        entry, new = await self._remote(row).write(_within(path, row), chunks, size=size, modified_ns=modified_ns)
+        return _placed(entry, row), new
+
+    async def touch(self, path: str, modified_ns: int) -> Entry:
+        """Sets a file's time of modification."""
+        row = (await self._mounts()).over(path)
+        if row is None:
+            return await self._local.touch(path, modified_ns)
+        return _placed(await self._remote(row).touch(_within(path, row), modified_ns), row)
+
+    async def make_folder(self, path: str) -> Entry:
+        """Makes one folder."""
+        mounts = await self._mounts()
+        row = mounts.over(path)
+        if mounts.below(path) or (row is not None and row.path == path):
+            raise MethodNotAllowed("There is something of that name already.")
+        if row is None:
+            await self._make_real(parent(path), mounts)
+            return await self._local.make_folder(path)
+        return _placed(await self._remote(row).make_folder(_within(path, row)), row)
+
+    async def delete(self, path: str) -> None:
+        """Deletes a file or folder. The root of a received share is not deleted but left, and so are all below."""
+        mounts = await self._mounts()
+        row, below = mounts.over(path), mounts.below(path)
+        if row is not None and row.path != path:
+            await self._remote(row).delete(_within(path, row))
+        elif row is None:
+            try:
+                await self._local.delete(path)
+            except NotFound:
+                if not below:
+                    raise
+        gone = [*below, *([row] if row is not None and row.path == path else [])]
+        if gone:
+            await self._reach.database.write(lambda tx: self._leave_all(tx, gone))
+
+    async def move(self, source: str, target: str, *, overwrite: bool) -> bool:
+        """Moves or renames. The root of a received share moves alone: nothing happens at the peer."""
+        mounts = await self._mounts()
+        origin, place = mounts.over(source), mounts.over(target)
+        _check_ends(source, target, mounts, overwrite=overwrite)
+        if origin is not None and origin.path == source:
+            return await self._move_mount(origin, target, mounts, overwrite=overwrite)
+        if origin is not None and place is not None and origin.id == place.id:
+            tree = self._remote(origin)
+            return await tree.move(_within(source, origin), _within(target, origin), overwrite=overwrite)
+        if origin is None and place is None:
+            await self._make_real(source, mounts)
+            await self._make_real(parent(target), mounts)
+            return await self._local.move(source, target, overwrite=overwrite)
+        new = await self._transfer(source, target, mounts, overwrite=overwrite)
+        await self._reach.database.write(lambda tx: properties.move(tx, self.account, source, target))
+        await self.delete(source)
+        return new
+
+    async def copy(self, source: str, target: str, *, overwrite: bool, deep: bool = True) -> bool:
+        """Copies a file or folder, also from one server to another."""
+        mounts = await self._mounts()
+        origin, place = mounts.over(source), mounts.over(target)
+        _check_ends(source, target, mounts, overwrite=overwrite)
+        if origin is not None and place is not None and origin.id == place.id:
+            tree = self._remote(origin)
+            return await tree.copy(_within(source, origin), _within(target, origin), overwrite=overwrite, deep=deep)
+        if origin is None and place is None and not (deep and mounts.below(source)):
+            await self._make_real(source, mounts)
+            await self._make_real(parent(target), mounts)
+            return await self._local.copy(source, target, overwrite=overwrite, deep=deep)
+        new = await self._transfer(source, target, mounts, overwrite=overwrite, deep=deep)
+        await self._reach.database.write(lambda tx: properties.copy(tx, self.account, source, target, deep=deep))
+        return new
+
+    # Mounts
+
+    async def _mounts(self) -> Mounts:
+        query = sa.select(received).where(received.c.account == self.account, received.c.path.is_not(None))
+        return Mounts(tuple(await self._reach.database.read(lambda tx: tx.all(query))))
+
+    def _remote(self, row: Row) -> RemoteTree:
+        return RemoteTree(self._reach, row)
+
+    async def _make_real(self, path: str, mounts: Mounts) -> None:
+        """Makes the folders of `path` that are there only because something is mounted below them."""
+        parts = path.split("/")
+        for folder in ("/".join(parts[: count + 1]) for count in range(len(parts))):
+            if folder and mounts.below(folder):
+                with contextlib.suppress(MethodNotAllowed):  # it is on disk already
+                    await self._local.make_folder(folder)
+
+    async def _move_mount(self, row: Row, target: str, mounts: Mounts, *, overwrite: bool) -> bool:
+        place = mounts.over(target)
+        if place is not None:
+            if place.path == target:
+                _may_replace(overwrite=overwrite)
+            raise Forbidden("A received share cannot be put into another one, or replace it.")
+        folder = await self._existing(parent(target), mounts)
+        if folder is None or not folder.is_folder:
+            raise Conflict("There is no folder to put it in.")
+        existing = await self._existing(target, mounts)
+        if existing is not None:
+            _may_replace(overwrite=overwrite)
+            await self._local.delete(target)
+        await self._reach.database.write(lambda tx: self._remount(tx, row.path, target))
+        return existing is None
+
+    def _remount(self, tx: Tx, source: str, target: str) -> None:
+        there = sa.and_(received.c.account == self.account, at_or_below(received.c.path, target))
+        if tx.all(sa.select(received.c.id).where(there)):
+            raise Conflict("There is something of that name already.")
+        here = sa.and_(received.c.account == self.account, at_or_below(received.c.path, source))
+        tx.run(sa.update(received).where(here).values(path=moved(received.c.path, source, target)))
+        properties.move(tx, self.account, source, target)
+        locks.forget(tx, self.account, source)
+
+    def _leave_all(self, tx: Tx, rows: Sequence[Row]) -> None:
+        for row in rows:
+            # Deleting a folder of their own may have ended what was mounted in it already.
+            if tx.all(sa.select(received.c.id).where(received.c.id == row.id, received.c.path.is_not(None))):
+                self._leave(tx, row.id)
+            properties.forget(tx, self.account, row.path)
+            locks.forget(tx, self.account, row.path)
+            listings.forget(tx, row.id)
+
+    # From one server to another
+
+    async def _transfer(self, source: str, target: str, mounts: Mounts, *, overwrite: bool, deep: bool = True) -> bool:
+        """Copies through this server. Only what is there now counts, not what was seen last."""
+        origin = await self._look(source, mounts)
+        existing = await self._existing(target, mounts)
+        if existing is not None:
+            _may_replace(overwrite=overwrite)
+            if existing.is_folder or origin.is_folder:
+                if existing.mounted:
+                    raise Forbidden("A received share is not replaced.")
+                await self.delete(target)
+        await self._copy(origin, target, mounts, deep=deep)
+        return existing is None
+
+    async def _copy(self, entry: Entry, target: str, mounts: Mounts, *, deep: bool) -> None:
+        if target.count("/") >= MAX_DEPTH:  # a peer can invent folders without end
+            raise Forbidden("The folders are nested too deeply.")
+        if not entry.is_folder:
+            content = await self.read(entry.path)
+            seen = content.entry
+            async with contextlib.aclosing(_bytes(content)) as chunks:
+                await self.write(target, chunks, size=seen.size, modified_ns=seen.modified_ns or None)
+            return
+        await self.make_folder(target)
+        for child in await self._list(entry.path, mounts, fresh=True) if deep else ():
+            await self._copy(child, join(target, child.name), mounts, deep=True)
+
+    async def _existing(self, path: str, mounts: Mounts) -> Entry | None:
+        try:
+            return await self._look(path, mounts)
+        except NotFound:
+            return None
+
+    async def _look(self, path: str, mounts: Mounts) -> Entry:
+        """As `stat`, and never what was seen last."""
+        row = mounts.over(path)
+        return await self.stat(path) if row is None else _placed(await self._remote(row).look(_within(path, row)), row)
+
+    async def _list(self, path: str, mounts: Mounts, *, fresh: bool) -> Entries:
+        row, below = mounts.over(path), mounts.below(path)
+        try:
+            if row is None:
+                own = await self._local.list(path)
+            else:
+                tree, inner = self._remote(row), _within(path, row)
+                own = [_placed(entry, row) for entry in await (tree.look_into(inner) if fresh else tree.list(inner))]
+        except NotFound:
+            if row is not None or not below:
+                raise
+            own = []
+        children = {entry.path: entry for entry in own}
+        for child, rows in _by_child(path, below).items():
+            mounted = next((row for row in rows if row.path == child), None)
+            if mounted is None:
+                children[child] = _marked(children.get(child) or _virtual(child, rows), rows)
+            else:
+                children[child] = await self._look(child, mounts) if fresh else _as_seen(mounted)
+        return sorted(children.values(), key=lambda entry: entry.name)
+
+
+def _within(path: str, row: Row) -> str:
+    """A path of the person's tree as one of the share's."""
+    return path[len(row.path) :].lstrip("/")
+
+
+def _placed(entry: Entry, row: Row) -> Entry:
+    """An entry of the share as one of the person's tree."""
+    return structs.replace(entry, path=join(row.path, entry.path))
+
+
+def _by_child(path: str, below: Sequence[Row]) -> dict[str, list[Row]]:
+    """What is mounted at or below each child of a folder."""
+    found: dict[str, list[Row]] = {}
+    for row in below:
+        name = row.path[len(path) :].lstrip("/").partition("/")[0]
+        found.setdefault(join(path, name), []).append(row)
+    return found
+
+
+def _as_seen(row: Row) -> Entry:
+    """The root of a received share, without asking its server."""
+    if row.entry is not None:
+        return _placed(listings.entry("", row.entry), row)
+    return Entry(
+        path=row.path,
+        is_folder=row.resource_type == "folder",
+        size=0,
+        modified_ns=row.changed * 1_000_000_000,
+        etag=row.id,
+        permissions=frozenset(row.permissions),
+        mounted=True,
+    )
+
+
+def _virtual(path: str, below: Sequence[Row]) -> Entry:
+    """A folder that is there only because something is mounted below it."""
+    return Entry(path, True, 0, max(row.changed for row in below) * 1_000_000_000, "virtual")
+
+
+def _marked(entry: Entry, below: Sequence[Row]) -> Entry:
+    """A folder whose ETag changes also with what is mounted below it, and with what was last seen of that."""
+    if not below or not entry.is_folder:
+        return entry
+    parts = sorted(f"{row.path}\0{_as_seen(row).etag}" for row in below)
+    digest = hashlib.sha256("\0".join([entry.etag, *parts]).encode()).hexdigest()
+    return structs.replace(entry, etag=digest[:ETAG_LENGTH])
+
+
+def _check_ends(source: str, target: str, mounts: Mounts, *, overwrite: bool) -> None:
+    if inside(target, source) or inside(source, target):
+        raise Forbidden("It cannot become a part or the whole of itself.")
+    if mounts.below(target):
+        _may_replace(overwrite=overwrite)
+        raise Forbidden("A folder with received shares in it is not replaced.")
+
+
+def _may_replace(*, overwrite: bool) -> None:
+    if not overwrite:
+        raise PreconditionFailed("There is something of that name already.")
+
+
+async def _bytes(content: Content) -> AsyncGenerator[bytes, None]:
+    if content.file is None:
+        if content.stream is not None:
+            async for chunk in content.stream:
+                yield chunk
+        return
+    with await asyncio.to_thread(_opened, content.file) as file:
+        while piece := await asyncio.to_thread(file.read, PIECE):
+            yield piece
+
+
+def _opened(path: Path) -> FileIO:
+    try:
+        return FileIO(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+    except OSError:
+        raise NotFound("The file has just gone.") from None
