@@ -44,6 +44,7 @@ OCS_UPDATE, OCS_CREATE, OCS_SHARE = 2, 4, 16  # bits of the number that Nextclou
 
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _ETAG = re.compile(rf"[\x21\x23-\x7e]{{1,{MAX_ETAG}}}")
+_ABSOLUTE_PATH = re.compile(r"(/[^/.?#][^/?#]*)*/?")  # what nearly all hrefs are: no other base, nothing to resolve
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}", re.ASCII)
 
 Path = tuple[str, ...]  # decoded names, from the root of the host
@@ -149,7 +150,7 @@ def children(resources: list[Resource], url: str) -> Iterator[tuple[str, Resourc
 
 def path_of(url: str) -> Path:
     """The decoded names of a URL's path. A name that is no UTF-8 becomes "", which is no name."""
-    return tuple(_decoded(part) for part in urlsplit(url).path.split("/") if part)
+    return _decoded_path(urlsplit(url).path)
 
 
 def is_name(name: str) -> bool:
@@ -202,10 +203,13 @@ def _root(body: bytes) -> etree._Element:
 
 def _resource(response: etree._Element, base: str) -> Resource:
     href = (response.findtext(DAV + "href") or "").strip()
-    try:
-        path = path_of(urljoin(base, href))
-    except ValueError:
-        path = ()
+    if _ABSOLUTE_PATH.fullmatch(href):
+        path = _decoded_path(href)
+    else:
+        try:
+            path = path_of(urljoin(base, href))
+        except ValueError:
+            path = ()
     properties: dict[str, etree._Element] = {}
     for propstat in response.findall(DAV + "propstat"):
         if 200 <= _status(propstat) < 300:
@@ -223,7 +227,13 @@ def _code(line: str | None) -> int:
     return int(words[1]) if len(words) > 1 and re.fullmatch("[1-5][0-9][0-9]", words[1]) else 200
 
 
+def _decoded_path(path: str) -> Path:
+    return tuple(_decoded(part) for part in path.split("/") if part)
+
+
 def _decoded(part: str) -> str:
+    if "%" not in part:
+        return part
     try:
         return unquote_to_bytes(part).decode()
     except UnicodeDecodeError:
