@@ -290,16 +290,23 @@ async def test_the_way_that_worked_is_remembered_and_found_again_when_it_is_clos
 
 async def test_a_wrong_secret_is_the_peers_refusal(world: World, peer: Line) -> None:
     world.mount("Shares/x", peer.url, secret="wrong")
-    for attempt in (world.tree.stat("Shares/x"), world.tree.list("Shares/x"), world.tree.read("Shares/x/in.txt")):
+    for attempt in (
+        world.tree.stat("Shares/x/in.txt"),
+        world.tree.list("Shares/x"),
+        world.tree.read("Shares/x/in.txt"),
+    ):
         with pytest.raises(Refused) as caught:
             await attempt
         assert caught.value.peer_status == 401
+    assert (await world.tree.stat("Shares/x")).mounted
+    await world.tree.delete("Shares/x")
+    assert world.left == ["r0"]
 
 
 async def test_a_share_that_demands_a_token_is_not_shown_the_secret(world: World, peer: Line) -> None:
     world.mount("Shares/x", peer.url, requirements=["must-exchange-token"])
     with pytest.raises(BadAnswer):
-        await world.tree.stat("Shares/x")
+        await world.tree.list("Shares/x")
     assert peer.connections == 0
 
 
@@ -518,6 +525,14 @@ async def test_a_folder_with_mounts_is_not_replaced(shared: World, real: bool) -
 # From one server to another
 
 
+async def test_shares_are_not_put_into_one_another(shared: World, peer: Line, folder: Path) -> None:
+    shared.mount("other", peer.url)
+    for source, target in ((AT, "other/x"), ("Shares", "other/x")):
+        with pytest.raises(Forbidden):
+            await shared.tree.move(source, target, overwrite=False)
+    assert (peer.connections, shared.left, (folder / "x").exists()) == (0, [], False)
+
+
 async def test_files_and_folders_are_copied_across_the_border(shared: World, folder: Path) -> None:
     shared.desk.fill("own/a.txt", "own/b/c.txt")
     assert await shared.tree.copy("own", f"{AT}/own", overwrite=False) is True
@@ -702,15 +717,17 @@ async def test_a_peer_that_was_never_seen_is_told_as_away_and_its_mount_is_still
     shared: World, peer: Line
 ) -> None:
     peer.cut = True
-    for attempt in (shared.tree.stat(AT), shared.tree.list(AT)):
-        with pytest.raises(Unavailable):
-            await attempt
+    with pytest.raises(Unavailable):
+        await shared.tree.list(AT)
     assert _paths(await shared.tree.list("Shares")) == [(AT, True)]
+    assert (await shared.tree.stat(AT)).mounted
+    await shared.tree.delete(AT)
+    assert shared.left == ["r0"]
 
 
 async def test_a_peer_that_cannot_be_located_is_away(shared: World) -> None:
     shared.found.clear()
-    for attempt in (shared.tree.stat(AT), shared.tree.list(AT), shared.tree.read(f"{AT}/in.txt")):
+    for attempt in (shared.tree.stat(f"{AT}/x"), shared.tree.list(AT), shared.tree.read(f"{AT}/in.txt")):
         with pytest.raises(Unavailable):
             await attempt
 

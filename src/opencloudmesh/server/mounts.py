@@ -22,7 +22,14 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import structs
 
-from opencloudmesh.protocol.errors import Conflict, Forbidden, MethodNotAllowed, NotFound, PreconditionFailed
+from opencloudmesh.protocol.errors import (
+    Conflict,
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+    OcmError,
+    PreconditionFailed,
+)
 from opencloudmesh.server import listings, locks, properties
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.remote import Reach, RemoteTree
@@ -68,11 +75,19 @@ class UserTree:
     # Looking
 
     async def stat(self, path: str) -> Entry:
-        """One entry. A folder's ETag changes also with what was last seen of the shares mounted below it."""
+        """One entry. A folder's ETag changes also with what was last seen of the shares mounted below it.
+
+        The root of a received share is there whatever its server says: the person must be able to leave it.
+        """
         mounts = await self._mounts()
         row = mounts.over(path)
         if row is not None:
-            return _placed(await self._remote(row).stat(_within(path, row)), row)
+            try:
+                return _placed(await self._remote(row).stat(_within(path, row)), row)
+            except OcmError:
+                if row.path != path:
+                    raise
+                return _as_seen(row)
         below = mounts.below(path)
         try:
             entry = await self._local.stat(path)
@@ -160,6 +175,8 @@ class UserTree:
             await self._make_real(source, mounts)
             await self._make_real(parent(target), mounts)
             return await self._local.move(source, target, overwrite=overwrite)
+        if mounts.below(source):
+            raise Forbidden("A received share cannot be put into another one.")
         new = await self._transfer(source, target, mounts, overwrite=overwrite)
         await self._reach.database.write(lambda tx: properties.move(tx, self.account, source, target))
         await self.delete(source)
