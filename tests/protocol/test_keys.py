@@ -21,7 +21,7 @@ SIGNING_KEYS = {
     "ed25519": keys.SigningKey("a#1", "ed25519", ed25519.Ed25519PrivateKey.generate()),
     "ecdsa-p256-sha256": keys.SigningKey("a#2", "ecdsa-p256-sha256", ec.generate_private_key(ec.SECP256R1())),
     "ecdsa-p384-sha384": keys.SigningKey("a#3", "ecdsa-p384-sha384", ec.generate_private_key(ec.SECP384R1())),
-    **{name: keys.SigningKey("a#4", name, RSA_PRIVATE) for name in ALL_RSA},
+    **{name: keys.SigningKey("a#4", name, RSA_PRIVATE) for name in sorted(ALL_RSA)},
 }
 
 
