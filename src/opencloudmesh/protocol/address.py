@@ -18,8 +18,9 @@ from opencloudmesh.protocol.errors import Invalid
 MAX_LENGTH = 1024  # characters; no specification names a limit, no real address comes near
 
 _SCHEME = re.compile(r"^https?://", re.IGNORECASE)
-_REG_NAME = re.compile(r"^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$")
-_HOST_AND_PORT = re.compile(r"^(\[[^\]]*\]|[^:\[\]]*)(?::(\d{1,5}))?$")
+_REG_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+# No zone in an IPv6 address: `%eth0` means something on one machine only, and may be any characters.
+_HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.]*\]|[^:\[\]]*)(?::(\d{1,5}))?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Address:
 def normalise_host(text: str) -> str:
     """`host[:port]` in lower case, without scheme, path, trailing dot or the port 443. Raises `Invalid`."""
     authority = re.split(r"[/?#]", _SCHEME.sub("", text.strip()), maxsplit=1)[0]
-    match = _HOST_AND_PORT.match(authority)
+    match = _HOST_AND_PORT.fullmatch(authority)
     if match is None:
         raise Invalid("This is not the name of a server.")
     host, port = _normalise_name(match[1]), int(match[2] or 443)
@@ -77,12 +78,13 @@ def _normalise_name(host: str) -> str:
             return f"[{ipaddress.IPv6Address(host[1:-1])}]"
         except ValueError:
             raise Invalid("This is not the name of a server.") from None
-    name = host.lower().removesuffix(".")
+    name = host.lower()
     if not name.isascii():
         try:
             name = name.encode("idna").decode()
         except UnicodeError:
             raise Invalid("This is not the name of a server.") from None
-    if not _REG_NAME.match(name):
+    name = name.removesuffix(".")  # after IDNA, which knows more than one full stop
+    if not _REG_NAME.fullmatch(name):
         raise Invalid("This is not the name of a server.")
     return name
