@@ -7,6 +7,7 @@ one try in the other form.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -65,6 +66,8 @@ DIALECTS = {
     )
 }
 
+_VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})(?!\d)", re.ASCII)
+
 # After a 400 or 501: the form to try once instead, for families that are told only from the version.
 OTHER_FORM = {"ocm-1.4": "ocm-1.0", "ocm-1.1": "ocm-1.0", "ocm-1.0": "ocm-1.1"}
 
@@ -83,10 +86,16 @@ def _is_nextcloud(peer: Discovery) -> bool:
     return peer.api_version == LEGACY_API_VERSION and peer.webdav_url.endswith("/public.php/webdav/")
 
 
+def _is_opencloud(peer: Discovery) -> bool:
+    if {"protocol-object", "webdav-uri"} <= peer.capabilities:
+        return True
+    # OpenCloud of early 2025, and the oCIS and Reva that it comes from, name the invite flow and nothing else.
+    return peer.capabilities == {"invites"} and peer.webdav_url.endswith("/dav/ocm/")
+
+
 def _version(peer: Discovery) -> tuple[int, int]:
-    major, _, rest = peer.api_version.partition(".")
-    minor = rest.partition(".")[0].partition("-")[0]
-    return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else (1, 0)
+    match = _VERSION.match(peer.api_version)
+    return (int(match[1]), int(match[2])) if match else (1, 0)
 
 
 # In this order; the first that holds names the family.
@@ -100,7 +109,7 @@ _SIGNS: tuple[tuple[str, Callable[[Discovery], bool]], ...] = (
     ),
     ("ocm-1.4", lambda peer: _version(peer) >= (1, 4)),
     ("reva", lambda peer: "protocol-object" in peer.capabilities and _webdav_receive(peer) == "absolute"),
-    ("opencloud", lambda peer: {"protocol-object", "webdav-uri"} <= peer.capabilities),
+    ("opencloud", _is_opencloud),
     ("ocm-1.1", lambda peer: "protocol-object" in peer.capabilities),
 )
 
