@@ -198,12 +198,12 @@ def _texts(value: object) -> list[str]:
 
 def _url(value: object, base_url: str) -> str | None:
     """An absolute http(s) URL; a path is taken relative to the base. None where it is neither."""
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value.isprintable() or not value:
         return None
     try:
         url = urljoin(base_url + "/", value)
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.username is None
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.username is None and parts.port != 0
     except ValueError:  # a broken IPv6 literal or port
         return None
     return url if usable else None
