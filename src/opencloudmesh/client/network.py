@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -30,6 +31,8 @@ from opencloudmesh.client.answer import Answer, peer_errors
 from opencloudmesh.client.guard import CheckedResolver, EgressPolicy, Resolver, begin_request, checked_socket
 from opencloudmesh.protocol.errors import BadAnswer, EgressDenied, PeerError, Unavailable
 from opencloudmesh.protocol.wire import Headers, Response
+
+mesh = logging.getLogger("opencloudmesh.mesh")
 
 MIB = 1024 * 1024
 MAX_IN_FLIGHT = 512  # requests to all peers together: an open file each
@@ -160,13 +163,16 @@ class Network:
                 raise
             finally:
                 upload.patience = None
-            yield Answer(response, _peer(checked))
+            answer = Answer(response, _peer(checked))
+            _note(method, checked, answer)
+            yield answer
 
     async def _exchange(
         self, method: str, url: URL, headers: Headers, body: bytes, limit: int, limits: aiohttp.ClientTimeout
     ) -> Response:
         async with await self._send(method, url, headers, body or None, limits) as response:
             answer = Answer(response, _peer(url))
+            _note(method, url, answer)
             try:
                 return Response(answer.status, answer.headers, await answer.read(limit))
             except PeerError:
@@ -265,6 +271,11 @@ class _Upload:
         if self.patience is not None:
             until = None if seconds is None else asyncio.get_running_loop().time() + seconds
             self.patience.reschedule(until)
+
+
+def _note(method: str, url: URL, answer: Answer) -> None:
+    """A line for the operator: what was asked of whom, without query or credentials."""
+    mesh.info("out %s %s://%s%s: %d", method, url.scheme, _peer(url), url.raw_path, answer.status)
 
 
 def _peer(url: URL) -> str:

@@ -81,7 +81,7 @@ received = Table(
     Column("resource_type", String(32), nullable=False),  # as told; a peer may say "file" for a folder
     Column("permissions", JSON, nullable=False),  # as told, for display: the sender enforces
     Column("requirements", JSON, nullable=False),
-    Column("protocol", JSON, nullable=False),  # all protocol parts as received
+    Column("protocols", JSON, nullable=False),  # the names of all parts that were offered
     Column("uri", Text, nullable=False, server_default=""),  # of the webdav part; "" for 1.0 shares
     Column("secret", Text, nullable=False),
     Column("expiration", BigInteger),

@@ -48,6 +48,14 @@ class Storage:
         with disk.told(), self._parent(user, path) as (chain, name):
             return disk.seen(disk.look(chain[-1], name))
 
+    def exists(self, user: str, path: str) -> bool:
+        """Whether there is a file or folder."""
+        try:
+            self.stat(user, path)
+        except NotFound:
+            return False
+        return True
+
     def list(self, user: str, path: str) -> list[tuple[str, os.stat_result]]:
         """The names in a folder and what they are, sorted. `NotFound` where it is a file."""
         with disk.told(), self._folder(user, _parts(path)) as chain, os.scandir(chain[-1]) as children:

@@ -67,10 +67,11 @@ def read(request: Request) -> Claim | None:
 def verify(request: Request, claim: Claim, keys: Sequence[PublicKey], now: int) -> None:
     """Raises `SignatureError` unless `claim` holds for `request` with one of the claimed host's `keys`, `now`.
 
-    Raises `UnknownKey`, which is one, where the key is not among them.
+    Raises `UnknownKey`, which is one, where the key is not among them, or not the one of that name: Nextcloud renews
+    its key under the same id.
     """
     signature = claim.signature
-    _check_window(claim, now)
+    check_window(claim, now)
     signature.check(request)
     named = [key for key in keys if key.kid == claim.key_id]
     if not named:
@@ -79,7 +80,7 @@ def verify(request: Request, claim: Claim, keys: Sequence[PublicKey], now: int) 
     if not any(
         _holds(key, algorithm, signature.value, base) for key in named for algorithm in signature.algorithms(key)
     ):
-        raise SignatureError("The signature does not match the request.", detail=claim.key_id)
+        raise UnknownKey("The signature does not match the request.", detail=claim.key_id)
 
 
 def sign(request: Request, key: SigningKey, now: int, family: Family, *, nonce: str | None = None) -> Request:
@@ -91,7 +92,8 @@ def sign(request: Request, key: SigningKey, now: int, family: Family, *, nonce: 
     return rfc9421.sign(request, key, now, nonce) if family == "rfc9421" else cavage.sign(request, key, now)
 
 
-def _check_window(claim: Claim, now: int) -> None:
+def check_window(claim: Claim, now: int) -> None:
+    """Raises `SignatureError` for a claim that is too old or from the future, whoever made it. `verify` does so too."""
     if claim.created < now - MAX_AGE:
         raise SignatureError("The signature is too old.")
     if claim.created > now + MAX_SKEW:

@@ -250,5 +250,5 @@ def _dictionary(text: str, name: str) -> dict[str, Any]:
         parsed = http_sf.parse(text.encode("ascii"), tltype="dictionary", on_duplicate_key=refuse)
     except ValueError as error:
         raise SignatureError(f"{name} is not understood.", detail=str(error)) from None
-    assert isinstance(parsed, dict)  # noqa: S101 - what a dictionary is parsed to
+    assert isinstance(parsed, dict)
     return parsed

@@ -1,0 +1,113 @@
+"""What is said to a peer besides WebDAV: discovery, key sets, signed messages.
+
+peer = await discover(network, "cloud.example", allow_http=False)
+answer = await post(network, peer.end_point + "/shares", message, sign)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeGuard
+
+from opencloudmesh.client.network import Network
+from opencloudmesh.protocol.discovery import LEGACY, WELL_KNOWN, Discovery
+from opencloudmesh.protocol.errors import BadAnswer, Invalid, PeerError, Refused, Unavailable, Unreachable
+from opencloudmesh.protocol.wire import Headers, Request, Response, decode_object, encode_json
+
+# Nextcloud <= 32 and ownCloud serve only the legacy path, with a slash; 33 also without.
+PATHS = (WELL_KNOWN, LEGACY, LEGACY + "/")
+MAX_DOCUMENT = 256 * 1024  # bytes
+MAX_ANSWER = 256 * 1024
+
+Signer = Callable[[Request], Request]
+
+
+async def discover(network: Network, host: str, *, allow_http: bool) -> Discovery:
+    """Asks a server who it is: https, and where that is allowed plain http when https does not answer.
+
+    Raises `Unreachable`, `EgressDenied` or `BadAnswer`: of two attempts the one that got an answer, else the last.
+    """
+    failure: PeerError | None = None
+    for scheme in ("https", "http") if allow_http else ("https",):
+        try:
+            return await _discover(network, f"{scheme}://{host}")
+        except PeerError as error:
+            failure = failure if isinstance(failure, BadAnswer) else error
+    assert failure is not None
+    raise failure
+
+
+async def _discover(network: Network, base_url: str) -> Discovery:
+    for path in PATHS:
+        answer = await network.request("GET", base_url + path, headers=_ACCEPT, limit=MAX_DOCUMENT, redirects=3)
+        if answer.status == 200:
+            try:
+                return Discovery.parse(answer.body, base_url)
+            except BadAnswer:
+                if path == PATHS[-1]:
+                    raise
+        elif answer.status >= 500 and answer.status != 501:
+            # ownCloud answers 501 when the app is off; any other 5xx is a fault that passes.
+            raise Unreachable(f"{base_url} answers {answer.status} at the moment.")
+    raise BadAnswer(f"{base_url} does not speak Open Cloud Mesh.")
+
+
+async def fetch_keys(network: Network, peer: Discovery) -> dict[str, Any]:
+    """The peer's JWK set, decoded. Raises `Unreachable` or `BadAnswer`."""
+    answer = await network.request("GET", peer.key_set_url, headers=_ACCEPT, limit=MAX_DOCUMENT, redirects=3)
+    if answer.status != 200:
+        raise BadAnswer(f"{peer.base_url} gives no keys ({answer.status}).")
+    try:
+        return decode_object(answer.body)
+    except Invalid:
+        raise BadAnswer(f"{peer.base_url} gives keys that are not understood.") from None
+
+
+async def post(network: Network, url: str, message: Mapping[str, Any], sign: Signer | None) -> Response:
+    """Sends a message, signed where a signer is given; never redirected.
+
+    Raises `Refused` with the peer's own words for a 4xx or 501, `Unavailable` for 429 and other 5xx, `Unreachable`.
+    """
+    body = encode_json(message)
+    headers = Headers({"Content-Type": "application/json", "Accept": "application/json"})
+    request = Request("POST", url, headers, body)
+    if sign is not None:
+        request = sign(request)
+    answer = await network.request("POST", url, headers=request.headers, body=request.body, limit=MAX_ANSWER)
+    if 200 <= answer.status < 300:
+        return answer
+    said = _reason(answer)
+    if answer.status == 429 or (answer.status >= 500 and answer.status != 501):
+        raise Unavailable(f"{url_host(url)} cannot take it now ({answer.status}){said}.", retry_after=_wait(answer))
+    raise Refused(f"{url_host(url)} refused ({answer.status}){said}.", peer_status=answer.status)
+
+
+def url_host(url: str) -> str:
+    """`host[:port]` of a URL, for sentences."""
+    return Request("GET", url).authority
+
+
+def _reason(answer: Response) -> str:
+    """What the peer said, shortened and free of control characters: it is shown to a person."""
+    try:
+        said = decode_object(answer.body)
+    except Invalid:
+        return ""
+    errors = said.get("validationErrors")
+    wrong = [item for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
+    parts = [(said.get("message"),), *((item.get("name"), item.get("message")) for item in wrong)]
+    text = "; ".join(filter(None, (": ".join(filter(_is_text, part)) for part in parts)))
+    printable = "".join(c if c.isprintable() else " " for c in text)[:300].rstrip(". ")
+    return f": {printable}" if printable else ""
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value != ""
+
+
+def _wait(answer: Response) -> int | None:
+    value = answer.headers.get("Retry-After") or ""
+    return int(value) if value.isdecimal() and len(value) < 8 else None
+
+
+_ACCEPT = Headers({"Accept": "application/json"})

@@ -1,0 +1,109 @@
+"""People who have their files here. Passwords are argon2id; nothing else ever sees them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import argon2
+import sqlalchemy as sa
+
+from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound
+from opencloudmesh.server.database import Tx
+from opencloudmesh.server.schema import accounts
+
+# It is the identifier in an OCM Address, a folder's name and part of URLs.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+MIN_PASSWORD = 8  # characters
+MAX_PASSWORD = 1024
+
+_hasher = argon2.PasswordHasher()
+# Verified against when there is no such account, so that the answer takes as long.
+_NOBODY = _hasher.hash("nobody")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person. `quota` in bytes, None where only the disk limits."""
+
+    id: str
+    name: str
+    email: str
+    quota: int | None
+
+
+def hash_password(password: str) -> str:
+    """The stored form; takes tens of milliseconds, so it is made outside of a transaction. Raises `Invalid`."""
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise Invalid(
+            f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.", fields=[FieldError("password", "INVALID")]
+        )
+    return _hasher.hash(password)
+
+
+def add(tx: Tx, account_id: str, password_hash: str, *, name: str = "", email: str = "") -> Account:
+    """A new account. Raises `Invalid`, or `Conflict` where the name is taken."""
+    if not _NAME.fullmatch(account_id) or ".." in account_id:
+        raise Invalid(
+            "A user's name has letters, digits and . _ @ + -, and begins with a letter or digit.",
+            fields=[FieldError("id", "INVALID")],
+        )
+    # Two accounts must not share a folder on file systems that ignore case.
+    if tx.one(sa.select(accounts.c.id).where(sa.func.lower(accounts.c.id) == account_id.lower())):
+        raise Conflict(f"There is a user {account_id!r} already.")
+    row = {"id": account_id, "name": name or account_id, "email": email, "password": password_hash}
+    tx.run(accounts.insert().values(**row, created=tx.now))
+    return get(tx, account_id)
+
+
+def get(tx: Tx, account_id: str) -> Account:
+    """The account. Raises `NotFound`."""
+    account = find(tx, account_id)
+    if account is None:
+        raise NotFound(f"There is no user {account_id!r}.")
+    return account
+
+
+def find(tx: Tx, account_id: str) -> Account | None:
+    """The account, or None."""
+    row = tx.one(sa.select(*_COLUMNS).where(accounts.c.id == account_id))
+    return _account(row) if row else None
+
+
+def everybody(tx: Tx) -> list[Account]:
+    """All accounts by name."""
+    return [_account(row) for row in tx.all(sa.select(*_COLUMNS).order_by(accounts.c.id))]
+
+
+def set_password(tx: Tx, account_id: str, password_hash: str) -> None:
+    """Replaces the password. Raises `NotFound`."""
+    get(tx, account_id)
+    tx.run(accounts.update().where(accounts.c.id == account_id).values(password=password_hash))
+
+
+def remove(tx: Tx, account_id: str) -> None:
+    """Removes the account with its shares; the files stay on disk for the operator. Raises `NotFound`."""
+    get(tx, account_id)
+    tx.run(accounts.delete().where(accounts.c.id == account_id))
+
+
+def stored_password(tx: Tx, account_id: str) -> str:
+    """What `password_matches` compares with; a hash that matches nothing where there is no such account."""
+    row = tx.one(sa.select(accounts.c.password).where(accounts.c.id == account_id))
+    return row.password if row else _NOBODY
+
+
+def password_matches(stored: str, password: str) -> bool:
+    """Whether a password is the right one; takes tens of milliseconds, whatever the outcome."""
+    try:
+        return _hasher.verify(stored, password) and stored != _NOBODY
+    except argon2.exceptions.VerificationError:
+        return False
+
+
+def _account(row: sa.Row[Any]) -> Account:
+    return Account(row.id, row.name, row.email, row.quota)
+
+
+_COLUMNS = (accounts.c.id, accounts.c.name, accounts.c.email, accounts.c.quota)

@@ -1,0 +1,112 @@
+"""A running cloud: the ASGI application, its worker, and the process that serves both.
+
+cloud = Cloud.build(config)
+async with cloud.running():
+    ...                             # cloud.app is the ASGI application
+serve(config)                       # the same in a process of its own, until it is told to stop
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from opencloudmesh.protocol.errors import Invalid
+from opencloudmesh.server import config as settings
+from opencloudmesh.server.config import Config
+from opencloudmesh.server.context import Context
+from opencloudmesh.server.web import api, documents, files, ocm
+from opencloudmesh.server.web.auth import Doors
+from opencloudmesh.server.web.errors import Errors, no_route
+from opencloudmesh.server.worker import Worker
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 2048  # connections that wait, and requests under way at once
+DEVELOPMENT = (
+    "DEVELOPMENT MODE: plain http and private addresses are allowed for other servers. "
+    "Never use this where others can reach it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """A cloud that is ready to run."""
+
+    context: Context
+    app: ASGIApp
+
+    @classmethod
+    def build(cls, config: Config, clock: Callable[[], float] = time.time) -> Cloud:
+        """Opens the data folder. Raises `OcmError`, `OSError`."""
+        context = Context.build(config, clock)
+        return cls(context, application(context))
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Worker]:
+        """Completes what a crash left, and runs the worker as long as the block lasts; then closes everything."""
+        await asyncio.to_thread(self.context.recover)
+        worker = Worker(self.context)
+        task = asyncio.create_task(worker.run()) if self.context.config.worker else None
+        try:
+            yield worker
+        finally:
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            await self.context.close()
+
+
+def application(context: Context) -> ASGIApp:
+    """All routes, and around them the one place where errors become responses."""
+    doors = Doors(context)
+    routes = [
+        *ocm.routes(context),
+        *documents.routes(context),
+        *api.routes(context, doors),
+        *files.routes(context, doors),
+    ]
+    return Errors(Starlette(routes=routes, exception_handlers={HTTPException: no_route}))
+
+
+def serve(config: Config) -> None:
+    """Serves until SIGINT or SIGTERM. Raises `OcmError`, `OSError`."""
+    if not config.public_url:
+        raise Invalid("Name the address of this cloud with --public-url https://cloud.example.")
+    if config.public_url.startswith("http:") and not config.development:
+        raise Invalid("The address of a cloud begins with https://; for trying things out there is --development.")
+    cloud = Cloud.build(config)
+    settings.remember(config)
+    if config.development:
+        log.warning(DEVELOPMENT)
+    asyncio.run(_serve(cloud, config))
+
+
+async def _serve(cloud: Cloud, config: Config) -> None:
+    async with cloud.running():
+        server = Server(
+            cloud.app,
+            config.host,
+            config.port,
+            interface=Interfaces.ASGINL,
+            backlog=BACKLOG,
+            backpressure=BACKLOG,
+            websockets=False,
+            log_enabled=False,
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, server.stop)
+        log.info("%s is served at %s:%d", config.public_url, config.host, config.port)
+        await server.serve()

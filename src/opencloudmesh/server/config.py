@@ -1,0 +1,205 @@
+"""Settings: one table from which the command line, the environment, `ocm.toml` and the docs are made.
+
+A value is looked for in this order: command-line option, environment variable (`OCM_...`), `ocm.toml` in the data
+folder, what the server last ran with, default. `docs/configuration.md` is written from the table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from opencloudmesh.protocol.address import normalise_host
+from opencloudmesh.protocol.errors import Invalid
+from opencloudmesh.server.database import sqlite_url
+
+FILE = "ocm.toml"
+LAST_RUN = ".last-run.toml"  # lets `ocm share --data DIR` know the address that `ocm serve` was given
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table. `read` turns text into the value and raises `Invalid`."""
+
+    name: str
+    default: Any
+    help: str
+    read: Callable[[str], Any] = str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return "OCM_" + self.name.upper()
+
+    @property
+    def option(self) -> str:
+        """The command-line option."""
+        return "--" + self.name.replace("_", "-")
+
+
+def _flag(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    try:
+        return words[text.strip().lower()]
+    except KeyError:
+        raise Invalid("Write true or false.") from None
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.strip().isdecimal() or not low <= int(text) <= high:
+            raise Invalid(f"Write a whole number from {low} to {high}.")
+        return int(text)
+
+    return read
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise Invalid(f"Write one of: {', '.join(words)}.")
+        return text
+
+    return read
+
+
+def _public_url(text: str) -> str:
+    try:
+        url = urlsplit(text.strip())
+    except ValueError:  # a broken IPv6 literal
+        raise Invalid("This is not the address of a server.") from None
+    if url.scheme not in ("http", "https") or not url.netloc or url.path.strip("/") or url.query or url.username:
+        raise Invalid("Write the address of this cloud as https://cloud.example, without a path.")
+    return f"{url.scheme}://{normalise_host(url.netloc)}"
+
+
+SETTINGS = (
+    Setting("data", None, "The folder that holds everything: files, keys, the embedded database.", Path),
+    Setting("public_url", None, "The address of this cloud as others see it, e.g. https://cloud.example.", _public_url),
+    Setting("host", "127.0.0.1", "The address to listen on."),
+    Setting("port", 8000, "The port to listen on.", _number(1, 65535)),
+    Setting("database_url", None, "A PostgreSQL database; without it an embedded SQLite in the data folder."),
+    Setting(
+        "development",
+        False,
+        "Allow plain http and private addresses for peers. For trying things out on one machine, never for real use.",
+        _flag,
+    ),
+    Setting("provider", "Open Cloud Mesh", "The friendly name of this cloud, shown to people elsewhere."),
+    Setting(
+        "signatures",
+        "expected",
+        "Whose messages are taken: `required` only signed ones; `expected` unsigned ones too, from servers that "
+        "publish no key and have never signed; `optional` from anybody.",
+        _one_of("required", "expected", "optional"),
+    ),
+    Setting("ca_file", None, "A file with certificates (PEM) to trust besides the system's.", Path),
+    Setting(
+        "webdav_receive",
+        "off",
+        "Whether the discovery document carries the `webdav-receive` role of OCM 1.4; OpenCloud and oCIS cannot read "
+        "documents with it.",
+        _one_of("off", "absolute", "relative"),
+    ),
+    Setting("max_message", 131_072, "The largest message taken from another server, in bytes.", _number(4096, 2**24)),
+    Setting("worker", True, "Tell other servers what is due from this process.", _flag),
+)
+BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings in force. `sources` tells where each came from."""
+
+    data: Path
+    public_url: str
+    host: str
+    port: int
+    database_url: str
+    development: bool
+    provider: str
+    signatures: str
+    ca_file: Path | None
+    webdav_receive: str
+    max_message: int
+    worker: bool
+    sources: Mapping[str, str]
+
+    @property
+    def own_host(self) -> str:
+        """`host[:port]` in the OCM Addresses of this cloud's people."""
+        return normalise_host(self.public_url) if self.public_url else ""
+
+
+def load(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Config:
+    """The settings in force. Raises `Invalid` for a value that is not understood or a name that is not known."""
+    values: dict[str, Any] = {setting.name: setting.default for setting in SETTINGS}
+    sources = dict.fromkeys(values, "default")
+
+    def take(found: Mapping[str, Any], source: str) -> None:
+        for name, value in found.items():
+            if value is not None:
+                values[name], sources[name] = _value(name, value, source), source
+
+    named = {setting.name: environment[setting.variable] for setting in SETTINGS if environment.get(setting.variable)}
+    data = options.get("data") or named.get("data")
+    if data is None:
+        raise Invalid("Name the data folder with --data DIR, or set OCM_DATA.")
+    folder = Path(data).expanduser().absolute()
+    take(_read_file(folder / LAST_RUN), "last run")
+    take(_read_file(folder / FILE), FILE)
+    take(named, "environment")
+    take({name: value for name, value in options.items() if name in BY_NAME}, "option")
+    values["data"] = folder
+    values["public_url"] = values["public_url"] or ""
+    values["database_url"] = _database_url(values["database_url"], folder)
+    return Config(**values, sources=sources)
+
+
+def remember(config: Config) -> None:
+    """Writes down what the server runs with, for commands that are given only the data folder."""
+    kept = {"public_url": config.public_url, "development": config.development, "provider": config.provider}
+    if not config.database_url.startswith("sqlite"):
+        kept["database_url"] = config.database_url
+    lines = [f"{name} = {_toml(value)}\n" for name, value in kept.items()]
+    path = config.data / LAST_RUN
+    path.touch(mode=0o600)
+    path.write_text("".join(lines))
+
+
+def _value(name: str, value: Any, source: str) -> Any:
+    setting = BY_NAME.get(name)
+    if setting is None:
+        raise Invalid(f"There is no setting {name!r} (in {source}).")
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    try:
+        return setting.read(text)
+    except Invalid as error:
+        raise Invalid(f"{name} (from {source}): {error.message}") from None
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Invalid(f"{path.name} is not valid TOML: {error}.") from None
+
+
+def _database_url(url: str | None, data: Path) -> str:
+    if not url:
+        return sqlite_url(data)
+    scheme, colon, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if scheme in ("postgres", "postgresql") else f"{scheme}{colon}{rest}"
+
+
+def _toml(value: object) -> str:
+    """JSON writes strings and booleans as TOML reads them, but for one character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

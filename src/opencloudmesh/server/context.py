@@ -1,0 +1,117 @@
+"""What a running cloud is made of, and the few things that need more than one of its parts.
+
+context = Context.build(config)
+tree = context.tree("einstein")
+row = await context.commit(lambda tx: shares.offer(tx, ...))
+await context.close()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+import opencloudmesh
+from opencloudmesh.client.guard import EgressPolicy
+from opencloudmesh.client.network import Network
+from opencloudmesh.server import files, keys, migrate, received, shares
+from opencloudmesh.server.config import Config
+from opencloudmesh.server.database import Database, Tx
+from opencloudmesh.server.discovery import Lookup
+from opencloudmesh.server.files import LocalTree
+from opencloudmesh.server.keys import Keyring
+from opencloudmesh.server.mounts import UserTree
+from opencloudmesh.server.remote import Reach, RemoteTree
+from opencloudmesh.server.storage import Storage
+
+T = TypeVar("T")
+Row = sa.Row[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts. `wake` is set when the worker has something to do; `clock` gives unix seconds."""
+
+    config: Config
+    database: Database
+    storage: Storage
+    network: Network
+    keys: Keyring
+    lookup: Lookup
+    reach: Reach
+    clock: Callable[[], float]
+    wake: asyncio.Event
+
+    @classmethod
+    def build(cls, config: Config, clock: Callable[[], float] = time.time) -> Context:
+        """Opens the data folder, and makes it where there is none. Raises `OcmError`, `OSError`."""
+        config.data.mkdir(mode=0o750, parents=True, exist_ok=True)
+        migrate.upgrade(config.database_url)
+        database = Database(config.database_url, clock=clock)
+        network = open_network(config)
+        lookup = Lookup(database, network, allow_http=config.development, clock=clock)
+        return cls(
+            config=config,
+            database=database,
+            storage=Storage(config.data),
+            network=network,
+            keys=keys.load(config.data, config.public_url),
+            lookup=lookup,
+            reach=Reach(database, network, lookup.discover),
+            clock=clock,
+            wake=asyncio.Event(),
+        )
+
+    def recover(self) -> None:
+        """Completes or drops what a crash left half done. Before anything is served."""
+        self.storage.clear_temporary()
+        self.database.write_now(lambda tx: files.recover(tx, self.storage))
+        self.storage.refresh_folders()
+
+    async def close(self) -> None:
+        """Ends what is under way, and closes connections and the database."""
+        await self.reach.close()
+        await self.network.close()
+        await asyncio.to_thread(self.database.close)
+
+    async def commit(self, gesture: Callable[[Tx], T]) -> T:
+        """Runs a gesture that may have something to tell to peers: durable when it returns."""
+        result = await self.database.write(gesture)
+        self.wake.set()
+        return result
+
+    def tree(self, account: str) -> UserTree:
+        """A person's whole tree."""
+        return UserTree(self.own_tree(account), self.reach, leave=received.decline)
+
+    def own_tree(self, account: str) -> LocalTree:
+        """A person's own files, without what others shared with them."""
+        return LocalTree(self.storage, self.database, account, on_removed=self._removed)
+
+    def shared_tree(self, share: Row) -> LocalTree:
+        """What a row of `shares` opens to its recipient."""
+        permissions = frozenset(share.permissions)
+        return LocalTree(self.storage, self.database, share.owner, share.path, permissions, on_removed=self._removed)
+
+    async def probe(self, row: Row) -> None:
+        """Looks at the root of a received share, and keeps what it is: a peer may call a folder a file."""
+        await RemoteTree(self.reach, row).look("")
+
+    @staticmethod
+    def _removed(tx: Tx, account: str, path: str) -> None:
+        shares.path_removed(tx, account, path)
+        received.path_removed(tx, account, path)
+
+
+def open_network(config: Config) -> Network:
+    """The way out to other servers, behind the guard that the settings make."""
+    return Network(
+        EgressPolicy(allow_http=config.development, allow_private=config.development),
+        user_agent=f"OpenCloudMesh/{opencloudmesh.__version__}",
+        ca_file=str(config.ca_file) if config.ca_file else None,
+    )

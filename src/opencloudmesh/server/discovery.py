@@ -1,0 +1,133 @@
+"""Who another server is: its discovery document and keys, from the database or else from the server itself.
+
+    lookup = Lookup(database, network, allow_http=False)
+    peer = await lookup.discover("cloud.example")
+    keys = await lookup.keys(claim)
+
+Each host is asked once at a time. A server that failed is not asked again while its circuit is open; one that we
+never met is remembered as failing only in memory, so that nobody can fill the database with invented hosts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from opencloudmesh.client import peer as client
+from opencloudmesh.client.network import Network
+from opencloudmesh.protocol.discovery import Discovery
+from opencloudmesh.protocol.errors import BadAnswer, Invalid, PeerError, SignatureError, Unreachable
+from opencloudmesh.protocol.keys import PublicKey, from_pem, parse_jwks
+from opencloudmesh.protocol.signatures import Claim
+from opencloudmesh.server import peers
+from opencloudmesh.server.database import Database
+
+T = TypeVar("T")
+
+NEGATIVE_LIFETIME = 30  # seconds that a stranger, or one whose answer was no good, is not asked again
+MAX_FAILURES = 10_000
+REFETCH_INTERVAL = 60  # seconds between two looks at the keys of one peer because of an unknown one
+
+
+class Lookup:
+    """Discovery with a memory."""
+
+    def __init__(self, database: Database, network: Network, *, allow_http: bool, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._network = network
+        self._allow_http = allow_http
+        self._clock = clock
+        self._asking: dict[str, asyncio.Task[Any]] = {}
+        self._failures: OrderedDict[str, tuple[float, type[PeerError], str]] = OrderedDict()
+
+    async def discover(self, host: str, *, fresh: bool = False) -> Discovery:
+        """The peer's document; `fresh` asks again even if there is a good one.
+
+        Raises `Unreachable`, `EgressDenied` or `BadAnswer`.
+        """
+        row = await self._database.read(lambda tx: peers.get(tx, host))
+        now = self._clock()
+        if row is not None and row.document is not None and row.document_until > now and not fresh:
+            return Discovery.read(row.document, row.base_url)
+        if row is not None and row.retry_at > now:
+            raise Unreachable(row.error or f"{host} did not answer.")
+        return await self._once("document " + host, lambda: self._ask(host))
+
+    async def keys(self, claim: Claim, *, fresh: bool = False) -> tuple[PublicKey, ...]:
+        """The keys of the host that claims to have signed; `fresh` looks again, though not too often.
+
+        Raises `SignatureError` where it shows none that could be used, and what `discover` raises.
+        """
+        now = self._clock()
+        row = await self._database.read(lambda tx: peers.get(tx, claim.host))
+        if fresh and row is not None and now - _last_look(row, claim) < REFETCH_INTERVAL:
+            raise SignatureError("The signature is by a key that its server does not show.")
+        peer = await self.discover(claim.host, fresh=fresh)
+        if claim.family == "cavage":
+            if peer.public_key is None:
+                raise SignatureError("The server that signed shows no public key.")
+            return _usable(lambda key: (from_pem(key.key_id, key.pem),), peer.public_key)
+        if row is not None and row.keys is not None and row.keys_until > now and not fresh:
+            return _usable(parse_jwks, row.keys)
+        document = await self._once("keys " + claim.host, lambda: self._ask_keys(claim.host, peer))
+        return _usable(parse_jwks, document)
+
+    async def _ask(self, host: str) -> Discovery:
+        try:
+            peer = await client.discover(self._network, host, allow_http=self._allow_http)
+        except PeerError as error:
+            # That a peer which we know did not answer is remembered by its circuit breaker.
+            if not isinstance(error, Unreachable) or not await self._failed(host, error.message):
+                self._remember("document " + host, error)
+            raise
+        document = dict(peer.document)
+        await self._database.write(lambda tx: peers.remember_document(tx, host, peer.base_url, document))
+        return peer
+
+    async def _ask_keys(self, host: str, peer: Discovery) -> dict[str, Any]:
+        try:
+            document = await client.fetch_keys(self._network, peer)
+        except PeerError as error:
+            self._remember("keys " + host, error)
+            raise
+        await self._database.write(lambda tx: peers.remember_keys(tx, host, document))
+        return document
+
+    async def _failed(self, host: str, reason: str) -> bool:
+        return await self._database.write(lambda tx: peers.failed(tx, host, reason))
+
+    def _remember(self, name: str, error: PeerError) -> None:
+        # Not the error itself: its traceback keeps alive what its callers held, such as a stranger's message.
+        self._failures[name] = (self._clock() + NEGATIVE_LIFETIME, type(error), error.message)
+        self._failures.move_to_end(name)
+        while len(self._failures) > MAX_FAILURES:
+            self._failures.popitem(last=False)
+
+    async def _once(self, name: str, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Runs `ask`, or waits for the one that is running; what failed a moment ago fails again, unasked.
+
+        A caller who goes away does not end it for others.
+        """
+        until, kind, message = self._failures.get(name, (0.0, PeerError, ""))
+        if until > self._clock():
+            raise kind(message)
+        task: asyncio.Task[T] | None = self._asking.get(name)
+        if task is None:
+            task = asyncio.create_task(ask())
+            self._asking[name] = task
+            task.add_done_callback(lambda _: self._asking.pop(name, None))
+        return await asyncio.shield(task)
+
+
+def _last_look(row: Any, claim: Claim) -> int:
+    """When the keys of that family were asked for last: RSA keys are part of the document."""
+    return int(row.keys_fetched if claim.family == "rfc9421" else row.document_until - peers.DOCUMENT_LIFETIME)
+
+
+def _usable(read: Callable[[Any], tuple[PublicKey, ...]], document: Any) -> tuple[PublicKey, ...]:
+    try:
+        return read(document)
+    except (Invalid, BadAnswer, SignatureError) as error:
+        raise SignatureError("The keys of the server that signed are not understood.", detail=error.message) from None

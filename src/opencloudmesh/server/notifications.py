@@ -1,0 +1,69 @@
+"""Notifications from peers: they say of a share that it was accepted, declined or unshared.
+
+Who says it is known from the signature, or, for peers that never sign, from the share's secret.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+import sqlalchemy as sa
+
+from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, NotSupported
+from opencloudmesh.protocol.notifications import (
+    SHARE_ACCEPTED,
+    SHARE_DECLINED,
+    SHARE_UNSHARED,
+    TYPES,
+    Notification,
+)
+from opencloudmesh.server import received, schema, shares
+from opencloudmesh.server.database import Tx
+
+_ANSWERS = {SHARE_ACCEPTED: "accepted", SHARE_DECLINED: "declined"}
+
+
+def receive(tx: Tx, notification: Notification, *, signed_by: str | None) -> None:
+    """Does what a notification says. Said twice it changes nothing.
+
+    Raises `Invalid` for a type that nobody knows, `NotSupported` for one that we do not follow, `NotFound` for a
+    share that does not exist and `Forbidden` for one that is not the sender's to speak of.
+    """
+    if notification.type not in TYPES:
+        raise Invalid("This type of notification is not known.", fields=[FieldError("notificationType", "INVALID")])
+    if notification.type in _ANSWERS:
+        _answered(tx, notification, signed_by)
+    elif notification.type == SHARE_UNSHARED:
+        _unshared(tx, notification, signed_by)
+    else:
+        raise NotSupported(f"Notifications of the type {notification.type} are not supported here.")
+
+
+def _answered(tx: Tx, notification: Notification, signed_by: str | None) -> None:
+    row = tx.one(sa.select(schema.shares).where(schema.shares.c.id == notification.provider_id))
+    if row is None:
+        raise NotFound("There is no such share.")
+    _check(row.host, row.secret, notification, signed_by)
+    answer = _ANSWERS[notification.type]
+    # What comes late (accepted, but unshared meanwhile) is taken and changes nothing.
+    if (row.state, answer) in shares.TRANSITIONS:
+        shares.answered(tx, row, answer)
+
+
+def _unshared(tx: Tx, notification: Notification, signed_by: str | None) -> None:
+    if signed_by is not None:
+        row = received.told_by(tx, signed_by, notification.provider_id)
+    else:
+        row = received.with_secret(tx, notification.provider_id, notification.shared_secret)
+    if row is None:
+        raise NotFound("There is no such share.")
+    _check(row.host, row.secret, notification, signed_by)
+    received.unshared(tx, row)
+
+
+def _check(host: str, secret: str, notification: Notification, signed_by: str | None) -> None:
+    if signed_by is not None:
+        if signed_by != host:
+            raise Forbidden("RESOURCE_NOT_FOUND")  # the word that Nextcloud uses and understands
+    elif not hmac.compare_digest(secret.encode(), notification.shared_secret.encode()):
+        raise Forbidden("RESOURCE_NOT_FOUND")

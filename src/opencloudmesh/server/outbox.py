@@ -1,0 +1,93 @@
+"""What has to be told to peers: rows written in the same transaction as the change they are about.
+
+A row stays until it is delivered, or is given up after a week with a reason that the person sees. Rows about the
+same subject go out in their order. The worker takes what is due; here is only what is stored.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from opencloudmesh.server.database import Tx
+from opencloudmesh.server.schema import outbox
+
+SHARE, NOTIFICATION, PROBE = "share", "notification", "probe"
+DUE, GIVEN_UP = "due", "given-up"
+
+GIVE_UP_AFTER = 7 * 86_400  # seconds
+# Seconds until the next try; the last is repeated. Early ones are short: most failures are a restart.
+BACK_OFF = (5, 15, 60, 300, 900, 3_600, 3_600 * 3)
+
+PER_HOST = 4  # rows of one peer that are due at a time, so that it never stands before the others
+
+
+def put(tx: Tx, *, host: str, kind: str, subject: str, message: dict[str, Any] | None = None) -> None:
+    """Queues a message to `host` about the share `subject`."""
+    row = {"host": host, "kind": kind, "subject": subject, "message": message or {}}
+    tx.run(outbox.insert().values(**row, state=DUE, due=tx.now, created=tx.now))
+
+
+def notification(kind: str, resource_type: str, provider_id: str, secret: str) -> dict[str, Any]:
+    """The message of a notification: it must be sayable even when the share's row is gone."""
+    return {"type": kind, "resource_type": resource_type, "provider_id": provider_id, "secret": secret}
+
+
+def due(tx: Tx, *, limit: int = 100) -> list[sa.Row[Any]]:
+    """Rows to be tried now, oldest first: only the first of each subject, and a few of each host.
+
+    Nothing waits for a probe: it is a look at the share, not a message about it.
+    """
+    earlier = outbox.alias("earlier")
+    blocked = sa.exists().where(
+        earlier.c.subject == outbox.c.subject,
+        earlier.c.id < outbox.c.id,
+        earlier.c.state == DUE,
+        earlier.c.kind != PROBE,
+    )
+    order = (outbox.c.due, outbox.c.id)
+    place = sa.func.row_number().over(partition_by=outbox.c.host, order_by=order).label("place")
+    ready = sa.select(outbox.c.id, place).where(outbox.c.state == DUE, outbox.c.due <= tx.now, ~blocked).subquery()
+    query = sa.select(outbox).join(ready, ready.c.id == outbox.c.id).where(ready.c.place <= PER_HOST)
+    return list(tx.all(query.order_by(*order).limit(limit)))
+
+
+def everything(tx: Tx) -> list[sa.Row[Any]]:
+    """All rows, for the operator."""
+    return list(tx.all(sa.select(outbox).order_by(outbox.c.id)))
+
+
+def waiting(tx: Tx) -> dict[str, int]:
+    """How many rows are in each state."""
+    counts = dict.fromkeys((DUE, GIVEN_UP), 0)
+    query = sa.select(outbox.c.state, sa.func.count().label("number")).group_by(outbox.c.state)
+    return counts | {row.state: row.number for row in tx.all(query)}
+
+
+def done(tx: Tx, row_id: int) -> None:
+    """It has been delivered, or need not be any more."""
+    tx.run(outbox.delete().where(outbox.c.id == row_id))
+
+
+def drop(tx: Tx, subject: str) -> None:
+    """Nothing about this subject needs to be told any more."""
+    tx.run(outbox.delete().where(outbox.c.subject == subject))
+
+
+def postpone(tx: Tx, row: sa.Row[Any], reason: str, *, retry_after: int | None = None) -> bool:
+    """It did not work this time. False where it is now given up: a week has passed."""
+    if tx.now - row.created >= GIVE_UP_AFTER:
+        give_up(tx, row.id, reason)
+        return False
+    wait = BACK_OFF[min(row.attempts, len(BACK_OFF) - 1)]
+    spread = row.id * 2_654_435_761 % 1000 / 5000  # up to a fifth more, so that not all come at once
+    due_at = tx.now + max(int(wait * (1 + spread)), min(retry_after or 0, 86_400))
+    values = {"attempts": row.attempts + 1, "due": due_at, "error": reason}
+    tx.run(outbox.update().where(outbox.c.id == row.id).values(**values))
+    return True
+
+
+def give_up(tx: Tx, row_id: int, reason: str) -> None:
+    """It will not be tried again; the row stays for the operator to see."""
+    tx.run(outbox.update().where(outbox.c.id == row_id).values(state=GIVEN_UP, error=reason))

@@ -1,0 +1,63 @@
+"""What we say of ourselves and of our shares to a peer: values made from settings and rows, nothing is sent here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.dialects import DIALECTS, Dialect, api_version_for
+from opencloudmesh.protocol.discovery import Offer, own_document
+from opencloudmesh.protocol.obligations import Obligations
+from opencloudmesh.protocol.protocols import Protocols, WebDav
+from opencloudmesh.protocol.shares import NewShare
+from opencloudmesh.server.accounts import Account
+from opencloudmesh.server.config import Config
+from opencloudmesh.server.keys import Keyring
+
+WEBDAV_PATH = "/dav/ocm/"  # under which a peer's credential selects the share
+
+# What we can do. `criteria` say what we demand, and follow the settings.
+CAPABILITIES = ("http-sig", "notifications", "protocol-object")
+
+
+def document(config: Config, keys: Keyring, user_agent: str = "") -> dict[str, Any]:
+    """Our discovery document, for whoever asks."""
+    offer = Offer(
+        base_url=config.public_url,
+        provider=config.provider,
+        webdav_path=WEBDAV_PATH,
+        capabilities=CAPABILITIES,
+        criteria=("must-use-http-sig",) if config.signatures == "required" else (),
+        public_key=keys.public_key,
+        webdav_receive=None if config.webdav_receive == "off" else config.webdav_receive,
+    )
+    return own_document(offer, api_version_for(user_agent))
+
+
+def new_share(share: sa.Row[Any], owner: Account, config: Config, dialect: Dialect, duties: Obligations) -> NewShare:
+    """The notification about a row of `shares`."""
+    address = Address(owner.id, config.own_host)
+    uri = f"{config.public_url}{WEBDAV_PATH}{share.id}" if dialect.absolute_uri else share.id
+    webdav = WebDav(uri, share.secret, frozenset(share.permissions), duties.requirements)
+    return NewShare(
+        share_with=Address.parse(share.share_with),
+        name=share.path.rpartition("/")[2],
+        provider_id=share.id,
+        owner=address,
+        sender=address,
+        share_type="user",
+        resource_type=share.resource_type,
+        protocols=Protocols("multi", webdav=webdav),
+        owner_display_name=owner.name,
+        sender_display_name=owner.name,
+        description=share.description,
+        expiration=share.expiration,
+    )
+
+
+def learnt_dialect(peer: sa.Row[Any] | None) -> Dialect | None:
+    """The dialect that worked with a peer, where that is not the one its document shows."""
+    learnt = peer.learnt if peer is not None else None
+    return DIALECTS.get(learnt.get("family", "")) if learnt else None

@@ -1,0 +1,94 @@
+"""Other servers as we know them: their documents and keys, and how contact with them goes.
+
+The circuit breaker is kept here, in the database: a peer that failed is not asked again until `retry_at`, so that a
+dead peer costs nothing; it closes as soon as the peer answers, or calls us with a valid signature.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from opencloudmesh.protocol.errors import SignatureError
+from opencloudmesh.server.database import Tx
+from opencloudmesh.server.schema import peers, signatures
+
+DOCUMENT_LIFETIME = 3_600  # seconds; a document or key set is asked for again after that
+SIGNATURE_LIFETIME = 600  # seconds; longer than any signature is valid (300 back, 60 ahead)
+# Seconds that a failing peer is left alone, by failures in a row.
+CIRCUIT = (5, 10, 30, 60, 300, 900)
+
+
+def get(tx: Tx, host: str) -> sa.Row[Any] | None:
+    """What is known of a peer."""
+    return tx.one(sa.select(peers).where(peers.c.host == host))
+
+
+def everybody(tx: Tx) -> list[sa.Row[Any]]:
+    """All known peers."""
+    return list(tx.all(sa.select(peers).order_by(peers.c.host)))
+
+
+def remember_document(tx: Tx, host: str, base_url: str, document: dict[str, Any]) -> None:
+    """The peer presented itself: contact is good."""
+    known = get(tx, host)
+    values = {"base_url": base_url, "document": document, "document_until": tx.now + DOCUMENT_LIFETIME, **_reached(tx)}
+    if known is not None and known.document != document:
+        values |= {"learnt": None, "keys_until": 0}  # it changed: what worked may not, and keys may be new
+    tx.upsert(peers, {"host": host}, values)
+
+
+def remember_keys(tx: Tx, host: str, keys: dict[str, Any]) -> None:
+    """The peer's JWK set."""
+    values = {"keys": keys, "keys_until": tx.now + DOCUMENT_LIFETIME, "keys_fetched": tx.now}
+    tx.upsert(peers, {"host": host}, {**values, **_reached(tx)})
+
+
+def reached(tx: Tx, host: str) -> None:
+    """Contact is good, whichever side began it."""
+    tx.run(peers.update().where(peers.c.host == host, peers.c.failures > 0).values(**_reached(tx)))
+
+
+def failed(tx: Tx, host: str, reason: str) -> bool:
+    """The peer did not answer. False for one that never has: it gets no row, so that it costs no memory.
+
+    While the circuit is open nobody asks: what comes then is of the same failure, and counts once.
+    """
+    row = get(tx, host)
+    if row is None or row.retry_at > tx.now:
+        return row is not None
+    failures = row.failures + 1
+    values = {
+        "failures": failures,
+        "failing_since": row.failing_since or tx.now,
+        "retry_at": tx.now + CIRCUIT[min(failures, len(CIRCUIT)) - 1],
+        "error": reason,
+    }
+    tx.run(peers.update().where(peers.c.host == host).values(**values))
+    return True
+
+
+def learn(tx: Tx, host: str, learnt: dict[str, Any]) -> None:
+    """Remembers what worked with a peer, until its document changes."""
+    tx.run(peers.update().where(peers.c.host == host).values(learnt=learnt))
+
+
+def signed(tx: Tx, host: str, digest: str) -> None:
+    """A message with a valid signature arrived: from now on the peer is expected to sign.
+
+    Raises `SignatureError` where this very signature was used before.
+    """
+    if not tx.insert_new(signatures, {"digest": digest, "until": tx.now + SIGNATURE_LIFETIME}):
+        raise SignatureError("This signature has been used before.")
+    unsure = sa.or_(peers.c.signs.is_(False), peers.c.failures > 0)
+    tx.run(peers.update().where(peers.c.host == host, unsure).values(signs=True, **_reached(tx)))
+
+
+def forget_old_signatures(tx: Tx) -> None:
+    """Drops signatures that are too old to be accepted anyway."""
+    tx.run(signatures.delete().where(signatures.c.until < tx.now))
+
+
+def _reached(tx: Tx) -> dict[str, Any]:
+    return {"failures": 0, "failing_since": None, "retry_at": 0, "error": None, "last_contact": tx.now}

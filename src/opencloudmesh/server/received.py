@@ -1,0 +1,259 @@
+"""What people elsewhere offer to our users: the life of an incoming share.
+
+Removing it here always works at once, whatever the peer does; the peer is told through the outbox. Only the owner's
+side changes what may be done with it: what is stored of permissions is for display.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, NotSupported
+from opencloudmesh.protocol.notifications import SHARE_ACCEPTED, SHARE_DECLINED
+from opencloudmesh.protocol.shares import NewShare
+from opencloudmesh.server import accounts, outbox
+from opencloudmesh.server.database import Tx
+from opencloudmesh.server.schema import received
+from opencloudmesh.server.subtrees import at_or_below
+from opencloudmesh.server.trees import MAX_NAME, join
+
+PENDING, ACCEPTED, DECLINED = "pending", "accepted", "declined"
+UNSHARED, EXPIRED, REMOVED = "unshared", "expired", "removed"
+
+# (state, what happens) -> state. What is not here is refused.
+TRANSITIONS = {
+    (PENDING, "accepted"): ACCEPTED,
+    (PENDING, "declined"): DECLINED,
+    (ACCEPTED, "declined"): DECLINED,
+    (PENDING, "unshared"): UNSHARED,
+    (ACCEPTED, "unshared"): UNSHARED,
+    (PENDING, "expired"): EXPIRED,
+    (ACCEPTED, "expired"): EXPIRED,
+    (PENDING, "removed"): REMOVED,
+    (ACCEPTED, "removed"): REMOVED,
+    (DECLINED, "removed"): REMOVED,
+    (UNSHARED, "removed"): REMOVED,
+    (EXPIRED, "removed"): REMOVED,
+}
+OPEN = (PENDING, ACCEPTED)  # the sender still counts on us
+
+FOLDER = "Shares"  # where received shares appear in the receiver's tree
+RESOURCE_TYPES = ("file", "folder")
+MAX_SUFFIX = 16  # characters that are kept behind the number of a second share of a name
+
+Row = sa.Row[Any]
+
+
+def receive(tx: Tx, share: NewShare, *, own_host: str, verified: str) -> tuple[Row, accounts.Account]:
+    """Another server offers one of our users a share. Offered twice, stored once.
+
+    `verified` is how the sender is known: "rfc9421", "cavage" or "unsigned". Raises `Invalid` naming the field,
+    `NotSupported` for what cannot be used here, `Conflict` for other content under a providerId that is taken.
+    """
+    if share.share_type != "user":
+        raise NotSupported(f"The share type {share.share_type!r} is not supported here.")
+    if share.resource_type not in RESOURCE_TYPES:
+        raise NotSupported(f"The resource type {share.resource_type!r} is not supported here.")
+    if share.protocols.webdav is None:
+        raise NotSupported("None of the share's protocols is supported here; webdav is.")
+    account = _recipient(tx, share, own_host)
+    if share.expiration is not None and share.expiration <= tx.now:
+        raise Invalid("The share has expired already.", fields=[FieldError("expiration", "INVALID")])
+    fingerprint = _fingerprint(share)
+    known = tx.one(
+        sa.select(received).where(received.c.host == share.sender.host, received.c.provider_id == share.provider_id)
+    )
+    if known is None:
+        return _store(tx, share, account, fingerprint, verified), account
+    if not hmac.compare_digest(known.fingerprint, fingerprint):
+        raise Conflict("There is another share with this providerId.", fields=[FieldError("providerId", "CONFLICT")])
+    return known, account
+
+
+def get(tx: Tx, received_id: str, *, account: str | None = None) -> Row:
+    """A received share, if it is that person's. Raises `NotFound`."""
+    query = sa.select(received).where(received.c.id == received_id, received.c.state != REMOVED)
+    row = tx.one(query if account is None else query.where(received.c.account == account))
+    if row is None:
+        raise NotFound("There is no such share.")
+    return row
+
+
+def listing(tx: Tx, account: str | None = None) -> list[Row]:
+    """What was shared with a person, newest first, without what they removed."""
+    query = sa.select(received).where(received.c.state != REMOVED)
+    if account is not None:
+        query = query.where(received.c.account == account)
+    return list(tx.all(query.order_by(received.c.created.desc(), received.c.id)))
+
+
+def accept(
+    tx: Tx, received_id: str, *, account: str | None = None, exists: Callable[[str, str], bool] = lambda _a, _p: False
+) -> Row:
+    """The person takes the share: it appears in their tree and the sender is told. Again is no error.
+
+    `exists(account, path)` says whether a file of their own is in the way of a name.
+    """
+    row = get(tx, received_id, account=account)
+    if row.state == ACCEPTED:
+        return row
+    changed = _change(tx, row, "accepted", path=_free_path(tx, row, exists))
+    _tell(tx, row, SHARE_ACCEPTED)
+    # Whether it is a file or a folder is seen only at the sender: Nextcloud says "file" for both.
+    outbox.put(tx, host=row.host, kind=outbox.PROBE, subject=row.id)
+    return changed
+
+
+def decline(tx: Tx, received_id: str, *, account: str | None = None) -> Row:
+    """The person does not want the share, or leaves it: it is gone at once and the sender is told."""
+    row = get(tx, received_id, account=account)
+    if row.state == DECLINED:
+        return row
+    changed = _change(tx, row, "declined", path=None)
+    _tell(tx, row, SHARE_DECLINED)
+    return changed
+
+
+def remove(tx: Tx, received_id: str, *, account: str | None = None) -> None:
+    """The person takes it off their list, in whatever state it is; a sender who counts on us is told."""
+    row = get(tx, received_id, account=account)
+    if row.state in OPEN:
+        _tell(tx, row, SHARE_DECLINED)
+    _change(tx, row, "removed", path=None)
+
+
+def path_removed(tx: Tx, account: str, path: str) -> None:
+    """A folder of their own is gone, and with it what was mounted in it: that is left."""
+    mounted = sa.select(received).where(received.c.account == account, at_or_below(received.c.path, path))
+    for row in tx.all(mounted):
+        decline(tx, row.id)
+
+
+def unshared(tx: Tx, row: Row) -> None:
+    """The sender has ended it; said twice it changes nothing."""
+    if row.state in OPEN:
+        outbox.drop(tx, row.id)
+        _change(tx, row, "unshared", path=None)
+
+
+def expire(tx: Tx) -> None:
+    """Ends the shares whose time has come, also while the sender is away."""
+    for row in tx.all(sa.select(received).where(received.c.state.in_(OPEN), received.c.expiration <= tx.now)):
+        _change(tx, row, "expired", path=None)
+
+
+def probed(tx: Tx, received_id: str, resource_type: str, entry: dict[str, Any]) -> None:
+    """What the root of the share turned out to be."""
+    tx.run(received.update().where(received.c.id == received_id).values(resource_type=resource_type, entry=entry))
+
+
+def told_by(tx: Tx, host: str, provider_id: str) -> Row | None:
+    """The share that a host calls by its providerId."""
+    return tx.one(sa.select(received).where(received.c.host == host, received.c.provider_id == provider_id))
+
+
+def with_secret(tx: Tx, provider_id: str, secret: str) -> Row | None:
+    """The share that an unsigned message means: the one with that secret."""
+    for row in tx.all(sa.select(received).where(received.c.provider_id == provider_id)):
+        if hmac.compare_digest(row.secret.encode(), secret.encode()):
+            return row
+    return None
+
+
+def _recipient(tx: Tx, share: NewShare, own_host: str) -> accounts.Account:
+    address = share.share_with
+    # OpenCloud and CERNBox repeat the host: `id@host@host`.
+    account = accounts.find(tx, address.identifier) or accounts.find(tx, address.local)
+    if address.host != own_host or account is None:
+        raise Invalid("There is no such person here.", fields=[FieldError("shareWith", "NOT_FOUND")])
+    return account
+
+
+def _fingerprint(share: NewShare) -> str:
+    """Says whether a share is the same one again. Display names may change in between."""
+    webdav = share.protocols.webdav
+    assert webdav is not None  # `receive` has looked
+    content = (
+        str(share.share_with),
+        share.name,
+        str(share.owner),
+        str(share.sender),
+        share.share_type,
+        share.resource_type,
+        share.expiration,
+        webdav.uri,
+        webdav.shared_secret,
+        sorted(webdav.permissions),
+        sorted(webdav.requirements),
+    )
+    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
+
+
+def _store(tx: Tx, share: NewShare, account: accounts.Account, fingerprint: str, verified: str) -> Row:
+    webdav = share.protocols.webdav
+    assert webdav is not None
+    received_id = tx.id()
+    tx.run(
+        received.insert().values(
+            id=received_id,
+            account=account.id,
+            host=share.sender.host,
+            provider_id=share.provider_id,
+            fingerprint=fingerprint,
+            name=share.name,
+            description=share.description,
+            sender=str(share.sender),
+            sender_name=share.sender_display_name,
+            owner=str(share.owner),
+            owner_name=share.owner_display_name,
+            resource_type=share.resource_type,
+            permissions=sorted(webdav.permissions),
+            requirements=sorted(webdav.requirements),
+            protocols=list(share.protocols.names),
+            uri=webdav.uri,
+            secret=webdav.shared_secret,
+            expiration=share.expiration,
+            verified=verified,
+            state=PENDING,
+            created=tx.now,
+            changed=tx.now,
+        )
+    )
+    return get(tx, received_id)
+
+
+def _free_path(tx: Tx, row: Row, exists: Callable[[str, str], bool]) -> str:
+    """`Shares/<name>`, with a number behind the name where that is taken."""
+    query = sa.select(received.c.path).where(received.c.account == row.account, received.c.path.is_not(None))
+    taken = {path.casefold() for (path,) in tx.all(query)}
+    stem, dot, suffix = row.name.rpartition(".")
+    if not stem.strip(".") or len(suffix) > MAX_SUFFIX:
+        stem, dot, suffix = row.name, "", ""
+    number, path = 1, join(FOLDER, row.name)
+    while path.casefold() in taken or exists(row.account, path):
+        number += 1
+        end = f" ({number}){dot}{suffix}"
+        path = join(FOLDER, stem.encode()[: MAX_NAME - len(end.encode())].decode(errors="ignore") + end)
+    return path
+
+
+def _tell(tx: Tx, row: Row, kind: str) -> None:
+    message = outbox.notification(kind, row.resource_type, row.provider_id, row.secret)
+    outbox.put(tx, host=row.host, kind=outbox.NOTIFICATION, subject=row.id, message=message)
+
+
+def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
+    state = TRANSITIONS.get((row.state, event))
+    if state is None:
+        raise Conflict(f"A share that is {row.state} cannot be {event}.")
+    tx.run(received.update().where(received.c.id == row.id).values(state=state, changed=tx.now, **values))
+    query = sa.select(received).where(received.c.id == row.id)
+    changed = tx.one(query)
+    assert changed is not None
+    return changed

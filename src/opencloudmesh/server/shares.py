@@ -1,0 +1,188 @@
+"""What our users offer to people elsewhere: the life of an outgoing share.
+
+The secret opens the resource while the share is in one of `LIVE`; permissions are evaluated here, on the owner's
+side, at every access. Telling the peer is part of each change (outbox).
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+import sqlalchemy as sa
+
+from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
+from opencloudmesh.protocol.notifications import SHARE_UNSHARED
+from opencloudmesh.protocol.protocols import PERMISSIONS, READ
+from opencloudmesh.server import outbox
+from opencloudmesh.server.database import Tx
+from opencloudmesh.server.schema import shares
+from opencloudmesh.server.subtrees import at_or_below
+
+PENDING, SENT, ACCEPTED, DECLINED = "pending", "sent", "accepted", "declined"
+FAILED, UNSHARED, EXPIRED = "failed", "unshared", "expired"
+
+# (state, what happens) -> state. What is not here is refused.
+TRANSITIONS = {
+    (PENDING, "delivered"): SENT,
+    (PENDING, "refused"): FAILED,
+    # A peer may accept while our POST to it is still open (trusted senders at Nextcloud).
+    (PENDING, "accepted"): ACCEPTED,
+    (SENT, "accepted"): ACCEPTED,
+    (PENDING, "declined"): DECLINED,
+    (SENT, "declined"): DECLINED,
+    (ACCEPTED, "declined"): DECLINED,  # the receiver left
+    (PENDING, "unshared"): UNSHARED,
+    (SENT, "unshared"): UNSHARED,
+    (ACCEPTED, "unshared"): UNSHARED,
+    (DECLINED, "unshared"): UNSHARED,
+    (FAILED, "unshared"): UNSHARED,
+    (EXPIRED, "unshared"): UNSHARED,
+    (PENDING, "expired"): EXPIRED,
+    (SENT, "expired"): EXPIRED,
+    (ACCEPTED, "expired"): EXPIRED,
+}
+LIVE = (PENDING, SENT, ACCEPTED)
+
+Row = sa.Row[Any]
+
+
+def offer(
+    tx: Tx,
+    *,
+    owner: str,
+    path: str,
+    resource_type: str,
+    share_with: Address,
+    permissions: frozenset[str] = frozenset({READ}),
+    description: str = "",
+    expiration: int | None = None,
+) -> Row:
+    """A person shares a file or folder with somebody. The peer is told as soon as the worker gets to it.
+
+    Raises `Invalid` naming the wrong fields, `Conflict` where it is shared with that person already.
+    """
+    wrong = []
+    if not permissions or not permissions <= PERMISSIONS:
+        wrong.append(FieldError("permissions", "INVALID"))
+    if expiration is not None and expiration <= tx.now:
+        wrong.append(FieldError("expiration", "INVALID"))
+    if not path:
+        wrong.append(FieldError("path", "INVALID"))
+    if wrong:
+        raise Invalid("The share is not complete.", fields=wrong)
+    mine = (shares.c.owner == owner, shares.c.path == path, shares.c.share_with == str(share_with))
+    if tx.one(sa.select(shares.c.id).where(*mine, shares.c.state.in_(LIVE)).limit(1)):
+        raise Conflict(f"This is shared with {share_with} already.")
+    share_id = tx.id()
+    row = {
+        "id": share_id,
+        "owner": owner,
+        "path": path,
+        "resource_type": resource_type,
+        "share_with": str(share_with),
+        "host": share_with.host,
+        "permissions": sorted(permissions | {READ}),
+        "description": description,
+        "expiration": expiration,
+        "secret": tx.secret(),
+        "state": PENDING,
+    }
+    tx.run(shares.insert().values(**row, created=tx.now, changed=tx.now))
+    outbox.put(tx, host=share_with.host, kind=outbox.SHARE, subject=share_id)
+    return get(tx, share_id)
+
+
+def get(tx: Tx, share_id: str, *, owner: str | None = None) -> Row:
+    """A share, if it is the owner's. Raises `NotFound`."""
+    query = sa.select(shares).where(shares.c.id == share_id)
+    row = tx.one(query if owner is None else query.where(shares.c.owner == owner))
+    if row is None:
+        raise NotFound("There is no such share.")
+    return row
+
+
+def listing(tx: Tx, owner: str | None = None) -> list[Row]:
+    """A person's shares, newest first, without those that they ended; everybody's for the operator."""
+    query = sa.select(shares).where(shares.c.state != UNSHARED)
+    if owner is not None:
+        query = query.where(shares.c.owner == owner)
+    return list(tx.all(query.order_by(shares.c.created.desc(), shares.c.id)))
+
+
+def unshare(tx: Tx, share_id: str, *, owner: str | None = None) -> Row:
+    """The owner ends a share: its secret opens nothing from now on, and the peer is told. Raises `NotFound`."""
+    row = get(tx, share_id, owner=owner)
+    if row.state == UNSHARED:
+        raise NotFound("There is no such share.")
+    if row.state in LIVE:
+        _tell_unshared(tx, row)
+    return _change(tx, row, "unshared", error=None)
+
+
+def path_removed(tx: Tx, owner: str, path: str) -> None:
+    """A file or folder is gone: shares of it and of anything below it end, with a notice to the peers."""
+    query = sa.select(shares).where(shares.c.owner == owner, at_or_below(shares.c.path, path), shares.c.state.in_(LIVE))
+    for row in tx.all(query):
+        unshare(tx, row.id)
+
+
+def delivered(tx: Tx, share_id: str, recipient_name: str) -> None:
+    """The peer has taken the share."""
+    row = get(tx, share_id)
+    values = {"recipient_name": recipient_name or row.recipient_name, "error": None}
+    if row.state == PENDING:
+        _change(tx, row, "delivered", **values)
+    else:  # it was accepted, or ended here, while the POST was under way
+        tx.run(shares.update().where(shares.c.id == share_id).values(**values))
+
+
+def not_delivered(tx: Tx, share_id: str, reason: str, *, final: bool) -> None:
+    """It could not be told to the peer; `final` when it will not be tried again."""
+    row = get(tx, share_id)
+    if row.state == PENDING and final:
+        _change(tx, row, "refused", error=reason)
+    elif row.state == PENDING:
+        tx.run(shares.update().where(shares.c.id == share_id).values(error=reason))
+
+
+def answered(tx: Tx, row: Row, answer: str) -> None:
+    """The Receiving Server says "accepted" or "declined"; said twice it changes nothing. Raises `Conflict`."""
+    if row.state != answer:
+        _change(tx, row, answer, error=None)
+
+
+def expire(tx: Tx) -> None:
+    """Ends the shares whose time has come."""
+    for row in tx.all(sa.select(shares).where(shares.c.state.in_(LIVE), shares.c.expiration <= tx.now)):
+        _tell_unshared(tx, row)
+        _change(tx, row, "expired")
+
+
+def opened_by(tx: Tx, secret: str) -> Row:
+    """The live share that a secret opens.
+
+    Raises `Unauthenticated` for a secret of no share, `NotFound` where the share has ended: after either, Nextcloud and
+    ownCloud take the share off their user's list.
+    """
+    row = tx.one(sa.select(shares).where(shares.c.secret == secret))
+    # The index found it; the comparison that decides takes the same time for any secret.
+    if row is None or not hmac.compare_digest(row.secret.encode(), secret.encode()):
+        raise Unauthenticated("This secret opens no share.")
+    if row.state not in LIVE or (row.expiration is not None and row.expiration <= tx.now):
+        raise NotFound("This share has ended.")
+    return row
+
+
+def _tell_unshared(tx: Tx, row: Row) -> None:
+    message = outbox.notification(SHARE_UNSHARED, row.resource_type, row.id, row.secret)
+    outbox.put(tx, host=row.host, kind=outbox.NOTIFICATION, subject=row.id, message=message)
+
+
+def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
+    state = TRANSITIONS.get((row.state, event))
+    if state is None:
+        raise Conflict(f"A share that is {row.state} cannot be {event}.")
+    tx.run(shares.update().where(shares.c.id == row.id).values(state=state, changed=tx.now, **values))
+    return get(tx, row.id)

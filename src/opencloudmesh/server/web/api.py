@@ -1,0 +1,190 @@
+"""The JSON API under `/api/v1`, for a person's own programs: HTTP Basic with their password.
+
+What a row of the database looks like to a person is decided in `views`; secrets are not in it. The shapes are
+described in `openapi.py`, which a test holds against these routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, UnsupportedMediaType
+from opencloudmesh.protocol.fields import Fields
+from opencloudmesh.protocol.wire import decode_object
+from opencloudmesh.server import received, shares, views
+from opencloudmesh.server.accounts import Account
+from opencloudmesh.server.context import Context
+from opencloudmesh.server.trees import ALL, READ, clean_path
+from opencloudmesh.server.web import openapi
+from opencloudmesh.server.web.auth import Doors
+from opencloudmesh.server.web.bodies import read_body
+from opencloudmesh.server.web.errors import json_response
+
+BASE = "/api/v1"
+MAX_BODY = 65_536  # bytes
+
+Handler = Callable[[Context, Account, Request], Awaitable[Response]]
+
+
+async def me(context: Context, account: Account, _request: Request) -> Response:
+    """Who am I here, and what is my OCM Address?"""
+    address = str(Address(account.id, context.config.own_host))
+    return json_response({"id": account.id, "name": account.name, "email": account.email, "address": address})
+
+
+async def list_shares(context: Context, account: Account, _request: Request) -> Response:
+    """What I share."""
+    rows = await context.database.read(lambda tx: shares.listing(tx, account.id))
+    return json_response([views.share(row) for row in rows])
+
+
+async def create_share(context: Context, account: Account, request: Request) -> Response:
+    """I share a file or folder."""
+    wanted = NewShare.read(await _read_object(request))
+    if wanted.share_with == Address(account.id, context.config.own_host):
+        raise Invalid("This is your own address.", fields=[FieldError("shareWith", "INVALID")])
+    is_folder = await _is_folder(context, account, wanted.path)
+    row = await context.commit(
+        lambda tx: shares.offer(
+            tx,
+            owner=account.id,
+            path=wanted.path,
+            resource_type="folder" if is_folder else "file",
+            share_with=wanted.share_with,
+            permissions=wanted.permissions,
+            description=wanted.description,
+            expiration=wanted.expiration,
+        )
+    )
+    return json_response(views.share(row), 201, {"Location": f"{BASE}/shares/{row.id}"})
+
+
+async def show_share(context: Context, account: Account, request: Request) -> Response:
+    """One share of mine."""
+    row = await context.database.read(lambda tx: shares.get(tx, request.path_params["id"], owner=account.id))
+    return json_response(views.share(row))
+
+
+async def delete_share(context: Context, account: Account, request: Request) -> Response:
+    """I end a share."""
+    await context.commit(lambda tx: shares.unshare(tx, request.path_params["id"], owner=account.id))
+    return Response(status_code=204)
+
+
+async def list_received(context: Context, account: Account, _request: Request) -> Response:
+    """What is shared with me."""
+    rows = await context.database.read(lambda tx: received.listing(tx, account.id))
+    return json_response([views.received(row) for row in rows])
+
+
+async def show_received(context: Context, account: Account, request: Request) -> Response:
+    """One share that I was offered."""
+    row = await context.database.read(lambda tx: received.get(tx, request.path_params["id"], account=account.id))
+    return json_response(views.received(row))
+
+
+async def accept(context: Context, account: Account, request: Request) -> Response:
+    """I take a share."""
+    received_id = request.path_params["id"]
+    row = await context.commit(
+        lambda tx: received.accept(tx, received_id, account=account.id, exists=context.storage.exists)
+    )
+    return json_response(views.received(row))
+
+
+async def decline(context: Context, account: Account, request: Request) -> Response:
+    """I do not want a share, or leave it."""
+    row = await context.commit(lambda tx: received.decline(tx, request.path_params["id"], account=account.id))
+    return json_response(views.received(row))
+
+
+async def delete_received(context: Context, account: Account, request: Request) -> Response:
+    """I take a share off my list."""
+    await context.commit(lambda tx: received.remove(tx, request.path_params["id"], account=account.id))
+    return Response(status_code=204)
+
+
+OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
+    "/me": {"GET": me},
+    "/shares": {"GET": list_shares, "POST": create_share},
+    "/shares/{id}": {"GET": show_share, "DELETE": delete_share},
+    "/received": {"GET": list_received},
+    "/received/{id}": {"GET": show_received, "DELETE": delete_received},
+    "/received/{id}/accept": {"POST": accept},
+    "/received/{id}/decline": {"POST": decline},
+}
+
+
+def routes(context: Context, doors: Doors) -> list[Route]:
+    """The routes of the API."""
+
+    def endpoint(handlers: Mapping[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            account = await doors.person(request)
+            return await handlers["GET" if request.method == "HEAD" else request.method](context, account, request)
+
+        return answer
+
+    async def description(_request: Request) -> Response:
+        return json_response(openapi.document(context.config.public_url))
+
+    operations = [Route(BASE + path, endpoint(of), methods=list(of)) for path, of in OPERATIONS.items()]
+    return [*operations, Route(f"{BASE}/openapi.json", description)]
+
+
+@dataclass(frozen=True, slots=True)
+class NewShare:
+    """The body of `POST shares`."""
+
+    path: str
+    share_with: Address
+    permissions: frozenset[str]
+    description: str
+    expiration: int | None
+
+    @classmethod
+    def read(cls, body: dict[str, Any]) -> NewShare:
+        """Raises `Invalid` naming every wrong field."""
+        fields = Fields(body)
+        text = fields.text("path")
+        wanted = cls(
+            path=fields.parsed("path", clean_path, text, "") if text else "",
+            share_with=fields.address("shareWith"),
+            permissions=frozenset(fields.words("permissions")) if "permissions" in body else frozenset({READ}),
+            description=fields.text("description", required=False),
+            expiration=fields.number("expiration"),
+        )
+        if not isinstance(body.get("permissions", []), list) or not (wanted.permissions and wanted.permissions <= ALL):
+            fields.wrong("permissions")
+        fields.check("The share is not complete.")
+        return wanted
+
+
+async def _is_folder(context: Context, account: Account, path: str) -> bool:
+    """Whether what is to be shared is a folder.
+
+    Raises `Invalid` where there is nothing, `Forbidden` for what is somebody else's.
+    """
+    try:
+        return (await context.own_tree(account.id).stat(path)).is_folder
+    except NotFound:
+        pass
+    with suppress(NotFound):
+        await context.tree(account.id).stat(path)
+        raise Forbidden("This belongs to somebody else, who shared it with you.")
+    raise Invalid("There is no such file or folder.", fields=[FieldError("path", "NOT_FOUND")])
+
+
+async def _read_object(request: Request) -> dict[str, Any]:
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise UnsupportedMediaType("Send JSON (Content-Type: application/json).")
+    return decode_object(await read_body(request, MAX_BODY))

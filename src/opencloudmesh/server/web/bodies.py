@@ -1,0 +1,46 @@
+"""Reading the body of a request: bounded in size, and in the time that it may stand still."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import ClientDisconnect, Request
+
+from opencloudmesh.protocol import wire
+from opencloudmesh.protocol.errors import Invalid, TooLarge
+
+IDLE_SECONDS = 30.0  # without a byte
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body. Raises `TooLarge` over `limit` bytes, `Invalid` where it stops before its end."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > limit:
+        raise TooLarge(f"A message has at most {limit} bytes here.")
+    body = bytearray()
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                body += await anext(stream)
+        except StopAsyncIteration:
+            return bytes(body)
+        except (ClientDisconnect, TimeoutError):
+            raise Invalid("The body ended before it was complete.") from None
+        if len(body) > limit:
+            raise TooLarge(f"A message has at most {limit} bytes here.")
+
+
+async def read_request(request: Request, limit: int, public_url: str) -> wire.Request:
+    """The request as its sender wrote it, for signatures: its target is below the address that others see."""
+    raw_path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    target = raw_path.decode("latin-1").partition("?")[0]
+    query = request.scope["query_string"].decode("latin-1")
+    return wire.Request(
+        method=request.method,
+        url=f"{public_url}{target}{'?' if query else ''}{query}",
+        headers=wire.Headers(
+            [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
+        ),
+        body=await read_body(request, limit),
+    )

@@ -1,0 +1,39 @@
+"""What anybody may read: the discovery document, our keys, whether we are well.
+
+Everybody looks elsewhere for the discovery document: 1.4 at `/.well-known/ocm`, Nextcloud <= 32 and ownCloud at
+`/ocm-provider/`, Reva and oCIS at `/ocm-provider`, Nextcloud's probes at `/ocm-provider/index.php`. All get it at once,
+without a redirect. `/status.php` and `/ocs-provider/` are not served: Nextcloud and ownCloud would take us for one of
+their own, and remove shares after a fault that passes.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from opencloudmesh.protocol.discovery import JWKS, LEGACY, WELL_KNOWN
+from opencloudmesh.server import outbox, outgoing
+from opencloudmesh.server.context import Context
+from opencloudmesh.server.web.errors import json_response
+
+# Long enough to spare us a crowd, short enough that a changed key or endpoint is seen soon.
+CACHED = {"Cache-Control": "public, max-age=300", "Vary": "User-Agent", "Access-Control-Allow-Origin": "*"}
+
+
+def routes(context: Context) -> list[Route]:
+    """The documents' routes."""
+
+    async def discovery(request: Request) -> Response:
+        user_agent = request.headers.get("user-agent", "")
+        return json_response(outgoing.document(context.config, context.keys, user_agent), headers=CACHED)
+
+    async def jwks(_request: Request) -> Response:
+        return json_response(context.keys.jwks, headers=CACHED)
+
+    async def health(_request: Request) -> Response:
+        waiting = await context.database.read(outbox.waiting)  # `Unavailable`, 503, where the database is away
+        return json_response({"status": "ok", "outbox": waiting}, headers={"Cache-Control": "no-store"})
+
+    paths = (WELL_KNOWN, LEGACY, LEGACY + "/", LEGACY + "/index.php")
+    return [*(Route(path, discovery) for path in paths), Route(JWKS, jwks), Route("/health", health)]

@@ -1,0 +1,97 @@
+"""Where errors become responses, and nowhere else.
+
+A person or a peer gets `{message, validationErrors}` with the status of the error (IETF-OCM, "Share Creation
+Notification"); what is for the operator goes to the log. What nobody foresaw is logged with its traceback and told
+as one sentence.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from opencloudmesh.protocol.errors import OcmError, Unauthenticated
+from opencloudmesh.protocol.wire import encode_json
+
+log = logging.getLogger(__name__)
+
+# Both ways that people and peers prove who they are. DAV clients ask for a password only when they see the first.
+CHALLENGE = 'Basic realm="Open Cloud Mesh", charset="UTF-8"'
+SENTENCES = {
+    404: "There is nothing here.",
+    405: "This cannot be done here.",
+}
+
+
+class AbortedError(Exception):
+    """A response that had begun and could not be completed: the connection has to be cut."""
+
+
+class Errors:
+    """ASGI middleware around the whole application: nothing but a response leaves it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers with the application, or with its error."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            told = _as_told(error, scope)
+            if begun:  # it cannot be taken back, but must not look complete
+                raise AbortedError(told.message) from None
+            await respond(told)(scope, receive, send)
+
+
+def respond(error: OcmError) -> Response:
+    """The response that tells an error."""
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = CHALLENGE
+    body: dict[str, Any] = {"message": error.message}
+    if error.fields:
+        body["validationErrors"] = [field._asdict() for field in error.fields]
+    return json_response(body, error.status, headers)
+
+
+def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A value as JSON."""
+    return Response(encode_json(value), status, headers, media_type="application/json")
+
+
+async def no_route(_request: Request, error: Exception) -> Response:
+    """For Starlette's own 404 and 405."""
+    assert isinstance(error, HTTPException)
+    body = {"message": SENTENCES.get(error.status_code, error.detail)}
+    return json_response(body, error.status_code, error.headers)
+
+
+def _as_told(error: Exception, scope: Scope) -> OcmError:
+    where = f"{scope['method']} {scope['path']}"
+    if isinstance(error, OcmError):
+        if error.status >= 500:
+            log.warning("%s: %d %s %s", where, error.status, error.message, error.detail)
+        else:
+            log.debug("%s: %d %s %s", where, error.status, error.message, error.detail)
+        return error
+    log.error("%s failed", where, exc_info=error)
+    return OcmError("Something went wrong here. The operator can find it in the log.")

@@ -1,0 +1,91 @@
+"""Files over WebDAV: a person's whole tree at `/dav/files/<user>/`, and what peers may open at `/dav/ocm/`.
+
+A peer's credential selects the share. Nextcloud and ownCloud ask at the root, CERNBox, OpenCloud and oCIS below the
+share's id; either credential works at either place.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from opencloudmesh.protocol.errors import Forbidden, Unauthenticated
+from opencloudmesh.server import shares
+from opencloudmesh.server.context import Context
+from opencloudmesh.server.outgoing import WEBDAV_PATH
+from opencloudmesh.server.web import dav
+from opencloudmesh.server.web.auth import Doors, share_secret
+
+OWN_PATH = "/dav/files/"
+MAY_END_SHARES = frozenset({"DELETE", "MOVE", "COPY"})  # and then peers are told
+
+mesh = logging.getLogger("opencloudmesh.mesh")
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def routes(context: Context, doors: Doors) -> list[Route]:
+    """The routes of both trees."""
+
+    async def own(request: Request) -> Response:
+        account = await doors.person(request)
+        name, prefix, path = _split(request, OWN_PATH)
+        if account.id != name:
+            raise Forbidden("These are the files of another person.")
+        return await dav.serve(
+            request,
+            database=context.database,
+            tree=context.tree(account.id),
+            prefix=prefix,
+            path=path,
+            principal=f"account:{account.id}",
+        )
+
+    async def shared(request: Request) -> Response:
+        secret = share_secret(request)
+        if secret is None:
+            raise Unauthenticated("Show the secret of a share.")
+        with doors.attempt(request, secret[:8]):
+            share = await context.database.read(lambda tx: shares.opened_by(tx, secret))
+        first, prefix, path = _split(request, WEBDAV_PATH)
+        if first != share.id:  # asked at the root
+            prefix, path = WEBDAV_PATH, request.scope["path"][len(WEBDAV_PATH) :]
+        response = await dav.serve(
+            request,
+            database=context.database,
+            tree=context.shared_tree(share),
+            prefix=prefix,
+            path=path,
+            principal=f"share:{share.id}",
+        )
+        mesh.info(
+            "in  %s %s of the share with %s: %d", request.method, share.path, share.share_with, response.status_code
+        )
+        return response
+
+    def waking(endpoint: Endpoint) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            response = await endpoint(request)
+            if request.method in MAY_END_SHARES:
+                context.wake.set()
+            return response
+
+        return answer
+
+    return [
+        Route(path, waking(endpoint), methods=list(dav.METHODS))
+        for base, endpoint in ((OWN_PATH, own), (WEBDAV_PATH, shared))
+        for path in (base.rstrip("/"), base + "{path:path}")
+    ]
+
+
+def _split(request: Request, base: str) -> tuple[str, str, str]:
+    """The first part of the path below `base`, the prefix as the client encodes it down to there, and what follows."""
+    first, _, rest = request.scope["path"][len(base) :].partition("/")
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    prefix = "/".join(raw.decode("latin-1").split("/")[: base.count("/") + 1])
+    return first, prefix, rest

@@ -1,0 +1,179 @@
+"""The description of the API: OpenAPI 3.1, at `/api/v1/openapi.json`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import opencloudmesh
+from opencloudmesh.server import received, shares
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+MAYBE_TEXT: Schema = {"type": ["string", "null"]}
+MOMENT: Schema = {"type": "integer", "description": "unix seconds"}
+MAYBE_MOMENT: Schema = {"type": ["integer", "null"], "description": "unix seconds"}
+PERMISSIONS: Schema = {
+    "type": "array",
+    "items": {"type": "string", "enum": ["read", "write", "share"]},
+    "minItems": 1,
+    "description": "What the recipient may do; reading is always among it.",
+}
+RESOURCE_TYPE: Schema = {"type": "string", "enum": ["file", "folder"]}
+
+
+def _object(properties: dict[str, Schema], optional: frozenset[str] = frozenset()) -> Schema:
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def _states(transitions: dict[tuple[str, str], str]) -> Schema:
+    states = {state for state, _ in transitions} | set(transitions.values())
+    return {"type": "string", "enum": sorted(states)}
+
+
+SCHEMAS: dict[str, Schema] = {
+    "Me": _object({"id": TEXT, "name": TEXT, "email": TEXT, "address": {**TEXT, "description": "OCM Address"}}),
+    "NewShare": _object(
+        {
+            "path": {**TEXT, "minLength": 1, "description": "in your files, e.g. Reports/2026.odt"},
+            "shareWith": {**TEXT, "minLength": 3, "description": "OCM Address, e.g. marie@cloud.example"},
+            "permissions": PERMISSIONS,
+            "expiration": {**MAYBE_MOMENT, "minimum": 0},
+            "description": TEXT,
+        },
+        optional=frozenset({"permissions", "expiration", "description"}),
+    ),
+    "Share": _object(
+        {
+            "id": TEXT,
+            "state": _states(shares.TRANSITIONS),
+            "path": TEXT,
+            "resourceType": RESOURCE_TYPE,
+            "shareWith": TEXT,
+            "recipientDisplayName": MAYBE_TEXT,
+            "permissions": PERMISSIONS,
+            "description": TEXT,
+            "expiration": MAYBE_MOMENT,
+            "error": {**MAYBE_TEXT, "description": "why it is not where it should be"},
+            "created": MOMENT,
+            "changed": MOMENT,
+        }
+    ),
+    "Received": _object(
+        {
+            "id": TEXT,
+            "state": _states(received.TRANSITIONS),
+            "name": TEXT,
+            "resourceType": RESOURCE_TYPE,
+            "sender": TEXT,
+            "senderDisplayName": TEXT,
+            "owner": TEXT,
+            "ownerDisplayName": TEXT,
+            "permissions": PERMISSIONS,
+            "description": TEXT,
+            "expiration": MAYBE_MOMENT,
+            "verified": {"type": "string", "enum": ["rfc9421", "cavage", "unsigned"]},
+            "path": {**MAYBE_TEXT, "description": "where it is in your files, while accepted"},
+            "created": MOMENT,
+            "changed": MOMENT,
+        }
+    ),
+    "Error": _object(
+        {
+            "message": {**TEXT, "description": "one sentence for a person"},
+            "validationErrors": {"type": "array", "items": _object({"name": TEXT, "message": TEXT})},
+        },
+        optional=frozenset({"validationErrors"}),
+    ),
+}
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _json(schema: Schema) -> Schema:
+    return {"application/json": {"schema": schema}}
+
+
+def _list(name: str) -> Schema:
+    return {"type": "array", "items": _reference(name)}
+
+
+def _operation(
+    summary: str, status: int, answer: Schema | None = None, *, errors: tuple[int, ...] = (), body: str = ""
+) -> Schema:
+    success: Schema = {"description": summary}
+    if answer is not None:
+        success["content"] = _json(answer)
+    failures = {
+        str(code): {"description": ERRORS[code], "content": _json(_reference("Error"))}
+        for code in (401, 429, 503, *errors)
+    }
+    operation: Schema = {"summary": summary, "responses": {str(status): success, **failures}}
+    if body:
+        operation["requestBody"] = {"required": True, "content": _json(_reference(body))}
+    return operation
+
+
+ERRORS = {
+    400: "Something in it is wrong; `validationErrors` names what.",
+    401: "The user name or the password is missing or wrong.",
+    403: "It is somebody else's.",
+    404: "There is no such share.",
+    409: "It contradicts what is there.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    429: "Too many attempts failed.",
+    503: "Not at the moment.",
+}
+ID: Schema = {"name": "id", "in": "path", "required": True, "schema": {**TEXT, "minLength": 1}}
+
+PATHS: dict[str, Schema] = {
+    "/me": {"get": _operation("Who am I here?", 200, _reference("Me"))},
+    "/shares": {
+        "get": _operation("What I share, newest first.", 200, _list("Share")),
+        "post": _operation(
+            "I share a file or folder with somebody at another server.",
+            201,
+            _reference("Share"),
+            errors=(400, 403, 409, 413, 415),
+            body="NewShare",
+        ),
+    },
+    "/shares/{id}": {
+        "parameters": [ID],
+        "get": _operation("One share of mine.", 200, _reference("Share"), errors=(404,)),
+        "delete": _operation("I end a share.", 204, errors=(404,)),
+    },
+    "/received": {"get": _operation("What is shared with me, newest first.", 200, _list("Received"))},
+    "/received/{id}": {
+        "parameters": [ID],
+        "get": _operation("One share that I was offered.", 200, _reference("Received"), errors=(404,)),
+        "delete": _operation("I take it off my list.", 204, errors=(404,)),
+    },
+    "/received/{id}/accept": {
+        "parameters": [ID],
+        "post": _operation("I take a share.", 200, _reference("Received"), errors=(404, 409)),
+    },
+    "/received/{id}/decline": {
+        "parameters": [ID],
+        "post": _operation("I do not want a share, or leave it.", 200, _reference("Received"), errors=(404, 409)),
+    },
+}
+
+
+def document(public_url: str) -> dict[str, Any]:
+    """The whole description."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Open Cloud Mesh", "version": opencloudmesh.__version__},
+        "servers": [{"url": f"{public_url}/api/v1"}],
+        "security": [{"password": []}],
+        "paths": PATHS,
+        "components": {
+            "schemas": SCHEMAS,
+            "securitySchemes": {"password": {"type": "http", "scheme": "basic"}},
+        },
+    }

@@ -1,0 +1,240 @@
+"""The worker: tells peers what is due, and does the chores that time brings.
+
+It takes rows from the outbox, finds out who the peer is, says it in the peer's dialect, signs at that moment, sends,
+and writes down what came of it. One peer that is slow or dead never delays another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from opencloudmesh.client import peer as client
+from opencloudmesh.protocol import signatures
+from opencloudmesh.protocol.dialects import DIALECTS, OTHER_FORM, Dialect, dialect_of
+from opencloudmesh.protocol.discovery import Discovery
+from opencloudmesh.protocol.errors import (
+    EgressDenied,
+    Forbidden,
+    NotFound,
+    OcmError,
+    Refused,
+    Unavailable,
+    Unreachable,
+)
+from opencloudmesh.protocol.notifications import Notification
+from opencloudmesh.protocol.obligations import obligations, signature_family
+from opencloudmesh.protocol.shares import NewShare, ShareAnswer
+from opencloudmesh.protocol.wire import Request, Response
+from opencloudmesh.server import accounts, locks, outbox, outgoing, peers, received, shares
+from opencloudmesh.server.context import Context
+from opencloudmesh.server.database import Tx, new_secret
+
+log = logging.getLogger(__name__)
+
+POLL = 1.0  # seconds; gestures of this process wake the worker at once, those of the command line do not
+CHORES = 60.0  # seconds
+PER_HOST = 4  # deliveries to one peer at a time
+AT_ONCE = 32
+PATIENCE_WITH_401 = 3  # tries: the peer may not have been able to fetch our keys
+
+Row = sa.Row[Any]
+
+
+class Worker:
+    """Runs until it is cancelled."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._busy: dict[int, str] = {}  # outbox id -> host
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._kinds: dict[str, Callable[[Row], Awaitable[None]]] = {
+            outbox.SHARE: self._tell_share,
+            outbox.NOTIFICATION: self._tell_notification,
+            outbox.PROBE: self._probe,
+        }
+
+    async def run(self) -> None:
+        """Delivers what is due, for ever."""
+        chores = asyncio.create_task(self._chores())
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(POLL):
+                        await self._context.wake.wait()
+                self._context.wake.clear()
+                try:
+                    await self.deliver()
+                except Exception:
+                    log.exception("the outbox could not be read")
+        finally:
+            chores.cancel()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(chores, *self._tasks, return_exceptions=True)
+
+    async def deliver(self) -> None:
+        """Starts the delivery of everything that is due now and whose peer is not busy."""
+        per_host = Counter(self._busy.values())
+        for row in await self._context.database.read(outbox.due):
+            if row.id in self._busy or per_host[row.host] >= PER_HOST or len(self._busy) >= AT_ONCE:
+                continue
+            per_host[row.host] += 1
+            self._busy[row.id] = row.host
+            task = asyncio.create_task(self._attempt(row))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def idle(self) -> None:
+        """Waits until nothing is being delivered."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _attempt(self, row: Row) -> None:
+        """One try. What the peer did not take for now is tried again; what it refused is not."""
+        try:
+            await self._kinds[row.kind](row)
+        except OcmError as error:
+            failure: OcmError | None = error
+        except Exception as error:
+            log.exception("delivery %d to %s failed", row.id, row.host)
+            failure = Unavailable("Something went wrong here; it will be tried again.", detail=repr(error))
+        else:
+            failure = None
+        try:
+            if failure is not None:
+                record = _never if _is_final(failure, row) else _later
+                await self._context.database.write(lambda tx: record(tx, row, failure))
+        except Unavailable as error:
+            log.warning("what became of delivery %d could not be stored: %s", row.id, error.message)
+            await asyncio.sleep(POLL)
+        finally:
+            self._busy.pop(row.id, None)
+            self._context.wake.set()
+
+    async def _tell_share(self, row: Row) -> None:
+        read, write = self._context.database.read, self._context.database.write
+        share = await read(lambda tx: shares.get(tx, row.subject))
+        if share.state != shares.PENDING:
+            # Ended before the peer heard of it: then it need not hear of the end either.
+            never_said = row.attempts == 0 and share.state not in shares.LIVE
+            await write(lambda tx: outbox.drop(tx, row.subject) if never_said else outbox.done(tx, row.id))
+            return
+        owner = await read(lambda tx: accounts.get(tx, share.owner))
+        peer = await self._context.lookup.discover(row.host)
+        duties = obligations(peer, can=frozenset(outgoing.CAPABILITIES))
+        known = await read(lambda tx: peers.get(tx, row.host))
+        dialect = outgoing.learnt_dialect(known) or dialect_of(peer)
+        message = outgoing.new_share(share, owner, self._context.config, dialect, duties)
+        answer = await self._post_share(peer, message, dialect)
+        name = ShareAnswer.parse(answer.body).recipient_display_name
+
+        def record(tx: Tx) -> None:
+            shares.delivered(tx, row.subject, name)
+            _delivered(tx, row)
+
+        await write(record)
+
+    async def _post_share(self, peer: Discovery, message: NewShare, dialect: Dialect) -> Response:
+        """Sends in the peer's form; where the family is only guessed, a refusal is followed by the other form."""
+        base_url = self._context.config.public_url
+        url = peer.end_point + "/shares"
+        try:
+            return await self._post(peer, url, message.encode(dialect.share_encoding(base_url)))
+        except Refused as refusal:
+            other = DIALECTS.get(OTHER_FORM.get(dialect.family, ""))
+            if refusal.peer_status not in (400, 501) or other is None:
+                raise
+            try:
+                answer = await self._post(peer, url, message.encode(other.share_encoding(base_url)))
+            except Refused:
+                raise refusal from None
+        host = message.share_with.host
+        await self._context.database.write(lambda tx: peers.learn(tx, host, {"family": other.family}))
+        return answer
+
+    async def _tell_notification(self, row: Row) -> None:
+        peer = await self._context.lookup.discover(row.host)
+        known = await self._context.database.read(lambda tx: peers.get(tx, row.host))
+        dialect = outgoing.learnt_dialect(known) or dialect_of(peer)
+        said = row.message
+        notification = Notification(said["type"], said["resource_type"], said["provider_id"], said["secret"])
+        message = notification.encode(with_secret=dialect.secret_in_notifications)
+        if not dialect.encoding.folders:
+            message["resourceType"] = "file"  # as the share was announced
+        await self._post(peer, peer.end_point + "/notifications", message)
+        await self._context.database.write(lambda tx: _delivered(tx, row))
+
+    async def _probe(self, row: Row) -> None:
+        """Looks at the root of an accepted share: is it a file or a folder?"""
+        share = await self._context.database.read(lambda tx: received.get(tx, row.subject))
+        if share.state == received.ACCEPTED:
+            await self._context.probe(share)
+        await self._context.database.write(lambda tx: _delivered(tx, row))
+
+    async def _post(self, peer: Discovery, url: str, message: dict[str, Any]) -> Response:
+        return await client.post(self._context.network, url, message, self._signer(peer))
+
+    def _signer(self, peer: Discovery) -> client.Signer | None:
+        """What signs for this peer, at the moment of sending; None for a peer that reads no signatures."""
+        family = signature_family(peer)
+        if family is None:
+            return None
+        key, clock = self._context.keys.key_for(family), self._context.clock
+
+        def sign(request: Request) -> Request:
+            return signatures.sign(request, key, int(clock()), family, nonce=new_secret()[:16])
+
+        return sign
+
+    async def _chores(self) -> None:
+        while True:
+            try:
+                await self._context.database.write(_tidy)
+            except Exception:
+                log.exception("the chores could not be done")
+            await asyncio.sleep(CHORES)
+
+
+def _is_final(failure: OcmError, row: Row) -> bool:
+    """Whether it makes no sense to try again. A 401 may come from a peer that could not fetch our keys just then."""
+    if isinstance(failure, Refused) and failure.peer_status == 401:
+        return bool(row.attempts >= PATIENCE_WITH_401)
+    return isinstance(failure, (Refused, Forbidden, EgressDenied, NotFound))
+
+
+def _delivered(tx: Tx, row: Row) -> None:
+    outbox.done(tx, row.id)
+    peers.reached(tx, row.host)
+
+
+def _later(tx: Tx, row: Row, error: OcmError) -> None:
+    """It will be tried again, until it is given up."""
+    again = outbox.postpone(tx, row, error.message, retry_after=error.retry_after)
+    if isinstance(error, Unreachable):
+        peers.failed(tx, row.host, error.message)
+    if row.kind == outbox.SHARE:
+        with contextlib.suppress(NotFound):
+            shares.not_delivered(tx, row.subject, error.message, final=not again)
+
+
+def _never(tx: Tx, row: Row, error: OcmError) -> None:
+    """The peer's no is final. A refused notification is no error: several families know only some of them."""
+    log.info("%s: %s to %s is dropped: %s", row.kind, row.subject, row.host, error.message)
+    outbox.done(tx, row.id)
+    if row.kind == outbox.SHARE:
+        with contextlib.suppress(NotFound):
+            shares.not_delivered(tx, row.subject, error.message, final=True)
+
+
+def _tidy(tx: Tx) -> None:
+    shares.expire(tx)
+    received.expire(tx)
+    peers.forget_old_signatures(tx)
+    locks.purge(tx)
