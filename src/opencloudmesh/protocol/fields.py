@@ -65,7 +65,7 @@ class Fields:
     def identifier(self, *names: str, required: bool = True) -> str:
         """A string, or an integer as Nextcloud <= 30 sends for providerId."""
         name, value = self.first(*names)
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:  # PHP knows no greater
             return str(value)
         text = self.text(*names, required=required, limit=255)
         if text and not text.isprintable():
@@ -105,7 +105,7 @@ class Fields:
     def object(self, name: str, *, required: bool = False) -> Fields:
         """A nested object, whose wrong fields are named `outer.inner`. PHP writes an empty one as `[]`."""
         value = self.values.get(name)
-        if value is None and required:
+        if value in (None, [], {}) and required:
             self.wrong(name, REQUIRED)
         elif value not in (None, []) and not isinstance(value, dict):
             self.wrong(name)

@@ -97,7 +97,7 @@ class Protocols:
             if isinstance(protocol.values.get(part), dict)
         }
         options = protocol.object("options")
-        if "webdav" not in parts and (options.values or name == "webdav"):
+        if "webdav" not in parts and (name == "webdav" or (name == "multi" and options.values)):
             parts["webdav"] = _read_options(options, code)
         known = {*_READERS, "name", "options"}
         unknown = {key: value for key, value in protocol.values.items() if key not in known}
