@@ -64,7 +64,8 @@ class Notification:
 
     def encode(self, *, with_secret: bool = True) -> dict[str, Any]:
         """The JSON object to send. `with_secret` False: the peer knows us by our signature alone."""
-        content = dict(self.content)
+        # The content of one that was read holds the secret too.
+        content = {name: value for name, value in self.content.items() if name != "sharedSecret"}
         if with_secret and self.shared_secret:
             content["sharedSecret"] = self.shared_secret
         return {
