@@ -48,9 +48,9 @@ class TokenRequest:
         if grant not in GRANT_TYPES:
             raise TokenError("unsupported_grant_type", "Only authorization_code is supported.")
         code, client_id = values.get("code"), values.get("client_id") or ""
-        if not isinstance(code, str) or not 0 < len(code) <= MAX_SECRET:
+        if not isinstance(code, str) or not 0 < len(code) <= MAX_SECRET or not code.isprintable():
             raise TokenError("invalid_request", "code is missing.")
-        if not isinstance(client_id, str) or len(client_id) > MAX_SECRET:
+        if not isinstance(client_id, str) or len(client_id) > MAX_SECRET or not client_id.isprintable():
             raise TokenError("invalid_request", "client_id is not understood.")
         return cls(code, client_id)
 
