@@ -18,8 +18,7 @@ from dataclasses import dataclass
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
+from starlette.routing import Router
 from starlette.types import ASGIApp
 
 from opencloudmesh.protocol.errors import Invalid
@@ -28,7 +27,7 @@ from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.web import api, documents, files, ocm
 from opencloudmesh.server.web.auth import Doors
-from opencloudmesh.server.web.errors import Errors, no_route
+from opencloudmesh.server.web.errors import Errors
 from opencloudmesh.server.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -77,7 +76,7 @@ def application(context: Context) -> ASGIApp:
         *api.routes(context, doors),
         *files.routes(context, doors),
     ]
-    return Errors(Starlette(routes=routes, exception_handlers={HTTPException: no_route}))
+    return Errors(Router(routes, redirect_slashes=False))
 
 
 def serve(config: Config) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -44,6 +43,7 @@ class Errors:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope["app"] = self  # only then Starlette's router raises its 404 and 405, for us to answer
         begun = False
 
         async def watched(message: Message) -> None:
@@ -54,10 +54,10 @@ class Errors:
         try:
             await self._app(scope, receive, watched)
         except Exception as error:
-            told = _as_told(error, scope)
+            response = _answer(error, scope)
             if begun:  # it cannot be taken back, but must not look complete
-                raise AbortedError(told.message) from None
-            await respond(told)(scope, receive, send)
+                raise AbortedError("A response could not be completed.") from None
+            await response(scope, receive, send)
 
 
 def respond(error: OcmError) -> Response:
@@ -78,11 +78,11 @@ def json_response(value: object, status: int = 200, headers: Mapping[str, str] |
     return Response(encode_json(value), status, headers, media_type="application/json")
 
 
-async def no_route(_request: Request, error: Exception) -> Response:
-    """For Starlette's own 404 and 405."""
-    assert isinstance(error, HTTPException)
-    body = {"message": SENTENCES.get(error.status_code, error.detail)}
-    return json_response(body, error.status_code, error.headers)
+def _answer(error: Exception, scope: Scope) -> Response:
+    if isinstance(error, HTTPException):  # of the router
+        message = SENTENCES.get(error.status_code, error.detail)
+        return json_response({"message": message}, error.status_code, error.headers)
+    return respond(_as_told(error, scope))
 
 
 def _as_told(error: Exception, scope: Scope) -> OcmError:
