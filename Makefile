@@ -25,10 +25,10 @@ setup: .venv/ready
 	@touch $@
 
 demo: setup
-	@$(BIN)/python -m bench.demo
+	@$(BIN)/python -m demo
 
 test: setup
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -284,6 +284,23 @@ def discover(data: str, as_json: bool, host: str) -> None:
             click.echo(f"{name + ':':<16}{value}")
 
 
+@main.command("settings")
+@data_option
+@click.option("--markdown", is_flag=True, help="Print the page of the documentation instead.")
+def list_settings(data: str, markdown: bool) -> None:
+    """List the settings in force, and where each comes from."""
+    if markdown:
+        click.echo(settings.documentation())
+        return
+    config = settings.load({"data": data})
+    rows = [
+        {"name": setting.name, "value": str(getattr(config, setting.name)), "from": config.sources[setting.name]}
+        for setting in settings.SETTINGS
+        if setting.name != "database_url"  # it may hold a password
+    ]
+    _show(rows, ("name", "value", "from"), as_json=False)
+
+
 async def _discover(config: Config, host: str) -> Discovery:
     async with open_network(config) as network:
         return await client.discover(network, host, allow_http=config.development)

@@ -167,10 +167,33 @@ def remember(config: Config) -> None:
     kept = {"public_url": config.public_url, "development": config.development, "provider": config.provider}
     if not config.database_url.startswith("sqlite"):
         kept["database_url"] = config.database_url
-    lines = [f"{name} = {_toml(value)}\n" for name, value in kept.items()]
+    lines = [f"{name} = {_toml(value)}\n" for name, value in kept.items() if value]
     path = config.data / LAST_RUN
     path.touch(mode=0o600)
     path.write_text("".join(lines))
+
+
+def documentation() -> str:
+    """`docs/configuration.md`."""
+    rows = [
+        f"| `{setting.name}` | {'' if setting.default is None else f'`{_toml(setting.default)}`'} | {setting.help} |"
+        for setting in SETTINGS
+    ]
+    return DOCUMENTATION + "\n".join(rows) + "\n"
+
+
+DOCUMENTATION = f"""# Configuration
+
+Written by `ocm settings --data . --markdown > docs/configuration.md`.
+
+Each setting `name` is an option of `ocm serve` (`--some-name`), an environment variable (`OCM_SOME_NAME`), and a line
+in `{FILE}` in the data folder (`some_name = "value"`), in this order of precedence. `data` is only an option or
+variable. Commands beside a running server need only `--data`: they know what it last ran with. `OCM_PASSWORD` is the
+password that `ocm user add` and `ocm user passwd` set.
+
+| setting | default | |
+|---|---|---|
+"""
 
 
 def _value(name: str, value: Any, source: str) -> Any:

@@ -25,62 +25,64 @@ MAY_END_SHARES = frozenset({"DELETE", "MOVE", "COPY"})  # and then peers are tol
 
 mesh = logging.getLogger("opencloudmesh.mesh")
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+Endpoint = Callable[[Context, Doors, Request], Awaitable[Response]]
+
+
+async def own(context: Context, doors: Doors, request: Request) -> Response:
+    """A person's tree, for their own clients."""
+    account = await doors.person(request)
+    name, prefix, path = _split(request, OWN_PATH)
+    if account.id != name:
+        raise Forbidden("These are the files of another person.")
+    return await dav.serve(
+        request,
+        database=context.database,
+        tree=context.tree(account.id),
+        prefix=prefix,
+        path=path,
+        principal=f"account:{account.id}",
+    )
+
+
+async def shared(context: Context, doors: Doors, request: Request) -> Response:
+    """What a peer's credential opens."""
+    secret = share_secret(request)
+    if secret is None:
+        raise Unauthenticated("Show the secret of a share.")
+    with doors.attempt(request, secret[:8]):
+        share = await context.database.read(lambda tx: shares.opened_by(tx, secret))
+    first, prefix, path = _split(request, WEBDAV_PATH)
+    if first != share.id:  # asked at the root
+        prefix, path = WEBDAV_PATH, request.scope["path"][len(WEBDAV_PATH) :]
+    response = await dav.serve(
+        request,
+        database=context.database,
+        tree=context.shared_tree(share),
+        prefix=prefix,
+        path=path,
+        principal=f"share:{share.id}",
+    )
+    mesh.info("in  %s %s of the share with %s: %d", request.method, share.path, share.share_with, response.status_code)
+    return response
 
 
 def routes(context: Context, doors: Doors) -> list[Route]:
     """The routes of both trees."""
-
-    async def own(request: Request) -> Response:
-        account = await doors.person(request)
-        name, prefix, path = _split(request, OWN_PATH)
-        if account.id != name:
-            raise Forbidden("These are the files of another person.")
-        return await dav.serve(
-            request,
-            database=context.database,
-            tree=context.tree(account.id),
-            prefix=prefix,
-            path=path,
-            principal=f"account:{account.id}",
-        )
-
-    async def shared(request: Request) -> Response:
-        secret = share_secret(request)
-        if secret is None:
-            raise Unauthenticated("Show the secret of a share.")
-        with doors.attempt(request, secret[:8]):
-            share = await context.database.read(lambda tx: shares.opened_by(tx, secret))
-        first, prefix, path = _split(request, WEBDAV_PATH)
-        if first != share.id:  # asked at the root
-            prefix, path = WEBDAV_PATH, request.scope["path"][len(WEBDAV_PATH) :]
-        response = await dav.serve(
-            request,
-            database=context.database,
-            tree=context.shared_tree(share),
-            prefix=prefix,
-            path=path,
-            principal=f"share:{share.id}",
-        )
-        mesh.info(
-            "in  %s %s of the share with %s: %d", request.method, share.path, share.share_with, response.status_code
-        )
-        return response
-
-    def waking(endpoint: Endpoint) -> Endpoint:
-        async def answer(request: Request) -> Response:
-            response = await endpoint(request)
-            if request.method in MAY_END_SHARES:
-                context.wake.set()
-            return response
-
-        return answer
-
     return [
-        Route(path, waking(endpoint), methods=list(dav.METHODS))
+        Route(path, _waking(context, doors, endpoint), methods=list(dav.METHODS))
         for base, endpoint in ((OWN_PATH, own), (WEBDAV_PATH, shared))
         for path in (base.rstrip("/"), base + "{path:path}")
     ]
+
+
+def _waking(context: Context, doors: Doors, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        response = await endpoint(context, doors, request)
+        if request.method in MAY_END_SHARES:
+            context.wake.set()
+        return response
+
+    return answer
 
 
 def _split(request: Request, base: str) -> tuple[str, str, str]:

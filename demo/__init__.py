@@ -1,0 +1,1 @@
+"""`make demo`: two clouds on this machine share a file and a folder, and then stay up for you."""

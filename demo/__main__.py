@@ -1,0 +1,136 @@
+"""Shares a real file and a folder between two clouds through their public interfaces, and says what happens."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from demo.clouds import Cloud
+
+FOLDER = Path(".demo")
+PAPER = Path(__file__).parent.parent / "LICENSE"  # a real file that every clone has
+PATIENCE = 20.0  # seconds for what the other server must do first
+
+
+def main() -> int:
+    """The whole demo; the exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
+    taken = [port for port in (8001, 8002) if _is_taken(port)]
+    if taken:
+        print(f"Port {taken[0]} is in use; is another demo running?", file=sys.stderr)
+        return 1
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    one = Cloud(8001, "einstein", "Albert Einstein", "relativity", FOLDER.absolute() / "one")
+    two = Cloud(8002, "marie", "Marie Curie", "radioactivity", FOLDER.absolute() / "two")
+    try:
+        _step(f"Two clouds start: {one.url} with {one.full_name}, {two.url} with {two.full_name}.")
+        one.start()
+        two.start()
+        share_a_file(one, two)
+        share_a_folder(one, two)
+        print(ENDING.format(one=one, two=two), flush=True)
+        signal.pause()
+    except KeyboardInterrupt:
+        print("\nBoth clouds are stopped. Their data stays in .demo until the next run.")
+    except (RuntimeError, subprocess.CalledProcessError) as error:
+        print(f"\nThe demo failed: {error}", file=sys.stderr)
+        return 1
+    finally:
+        for cloud in (one, two):
+            cloud.stop()
+    return 0
+
+
+def share_a_file(one: Cloud, two: Cloud) -> None:
+    """A file that may only be read."""
+    content = PAPER.read_bytes()
+    _step(f"{one.user} uploads a file of {len(content):,} bytes over WebDAV.")
+    one.dav("PUT", "licence.txt", content)
+    offer = _share(one, two, "licence.txt", ["read"])
+    _step(f"{two.user} reads it in her own tree, at {offer['path']}.")
+    _expect(two.dav("GET", offer["path"]) == content, "it is the same, byte for byte")
+
+
+def share_a_folder(one: Cloud, two: Cloud) -> None:
+    """A folder that may be written."""
+    _step(f"{one.user} makes a folder with a file in it.")
+    one.dav("MKCOL", "Experiments")
+    one.dav("PUT", "Experiments/plan.txt", b"1. Measure.\n")
+    offer = _share(one, two, "Experiments", ["read", "write"])
+    _step(f"{two.user} lists it, writes into {offer['path']}/plan.txt, and adds a file of her own.")
+    _expect(b"plan.txt" in two.dav("PROPFIND", offer["path"]), "plan.txt is listed")
+    two.dav("PUT", f"{offer['path']}/plan.txt", b"1. Measure.\n2. Measure again.\n")
+    two.dav("PUT", f"{offer['path']}/results.txt", b"It glows.\n")
+    _step(f"{one.user} finds both in his own folder.")
+    _expect(b"again" in one.dav("GET", "Experiments/plan.txt"), "plan.txt is changed")
+    _expect(one.dav("GET", "Experiments/results.txt") == b"It glows.\n", "results.txt is new")
+
+
+def _share(one: Cloud, two: Cloud, path: str, permissions: list[str]) -> dict[str, Any]:
+    """Shares, waits until it has arrived, accepts, and waits until the sender knows."""
+    _step(f"{one.user} shares {path} with {two.address}: she may {' and '.join(permissions)}.")
+    share = one.api("POST", "shares", {"path": path, "shareWith": two.address, "permissions": permissions})
+    offer = _wait(lambda: next((row for row in two.api("GET", "received") if row["name"] == path), None))
+    print(f"      {two.user} sees: {offer['name']!r} from {offer['sender']} ({offer['verified']}), {offer['state']}")
+    _step(f"{two.user} accepts {path}.")
+    accepted: dict[str, Any] = two.api("POST", f"received/{offer['id']}/accept")
+    _wait(lambda: one.api("GET", f"shares/{share['id']}")["state"] == "accepted")
+    print(f"      {one.user} sees: accepted")
+    return accepted
+
+
+def _step(text: str) -> None:
+    _step.number += 1  # type: ignore[attr-defined]
+    print(f"\n{_step.number:>3}. {text}", flush=True)  # type: ignore[attr-defined]
+
+
+_step.number = 0  # type: ignore[attr-defined]
+
+
+def _expect(fact: bool, text: str) -> None:
+    if not fact:
+        raise RuntimeError(f"It is not so that {text}.")
+    print(f"      ✓ {text}", flush=True)
+
+
+def _wait(look: Callable[[], Any]) -> Any:
+    until = time.monotonic() + PATIENCE
+    while not (found := look()):
+        if time.monotonic() > until:
+            raise RuntimeError("The other server did not answer in time.")
+        time.sleep(0.1)
+    return found
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+ENDING = """
+Both clouds are up until you press Ctrl-C.
+
+  cloud     {one.url:<24} {two.url}
+  user      {one.user:<24} {two.user}
+  password  {one.password:<24} {two.password}
+  address   {one.address:<24} {two.address}
+
+Try it yourself, in another terminal:
+
+  curl -u {one.user}:{one.password} -T README.md {one.url}/dav/files/{one.user}/readme.md
+  curl -u {one.user}:{one.password} -H 'Content-Type: application/json' {one.url}/api/v1/shares \\
+       -d '{{"path": "readme.md", "shareWith": "{two.address}"}}'
+  curl -u {two.user}:{two.password} {two.url}/api/v1/received
+
+Any WebDAV client opens {two.url}/dav/files/{two.user}/ with {two.user}'s password.
+"""
+
+if __name__ == "__main__":
+    sys.exit(main())
