@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -26,13 +27,18 @@ def status(code: int, body: Any = None, *fields: str) -> bytes:
     )
 
 
-def site(pages: Mapping[str, bytes]) -> Handler:
-    """Gives the page of each path that is asked for, also to later requests; hangs up on who tries TLS."""
+def site(pages: Mapping[str, bytes], go: asyncio.Event | None = None) -> Handler:
+    """Gives the page of each path that is asked for, also to later requests; hangs up on who tries TLS.
+
+    While `go` is there and not set, nothing is answered.
+    """
 
     async def handler(exchange: Exchange) -> None:
         while (first := await exchange.reader.read(1)) not in (b"", TLS_HELLO):
             head = first + await exchange.reader.readuntil(b"\r\n\r\n")
             exchange.wire.heads.append(head)
+            if go is not None:
+                await go.wait()
             await exchange.say(pages.get(head.split(b" ")[1].decode(), NOTHING))
 
     return handler

@@ -61,14 +61,16 @@ class Lookup:
         Raises `SignatureError` where it shows none that could be used, and what `discover` raises.
         """
         now = self._clock()
-        row = await self._database.read(lambda tx: peers.get(tx, claim.host))
-        if fresh and row is not None and now - _last_look(row, claim) < REFETCH_INTERVAL:
-            raise SignatureError("The signature is by a key that its server does not show.")
+        if fresh:
+            row = await self._database.read(lambda tx: peers.get(tx, claim.host))
+            if row is not None and now - _last_look(row, claim) < REFETCH_INTERVAL:
+                raise SignatureError("The signature is by a key that its server does not show.")
         peer = await self.discover(claim.host, fresh=fresh)
         if claim.family == "cavage":
             if peer.public_key is None:
                 raise SignatureError("The server that signed shows no public key.")
             return _usable(lambda key: (from_pem(key.key_id, key.pem),), peer.public_key)
+        row = await self._database.read(lambda tx: peers.get(tx, claim.host))  # its document may have changed just now
         if row is not None and row.keys is not None and row.keys_until > now and not fresh:
             return _usable(parse_jwks, row.keys)
         document = await self._once("keys " + claim.host, lambda: self._ask_keys(claim.host, peer))
