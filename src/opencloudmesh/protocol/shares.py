@@ -129,7 +129,7 @@ class ShareAnswer:
 
 def _encode_protocol(webdav: WebDav, form: Encoding) -> dict[str, Any]:
     part = {
-        **{name: webdav.uri for name in form.uri_names},
+        **dict.fromkeys(form.uri_names, webdav.uri),
         "sharedSecret": webdav.shared_secret,
         "permissions": sorted(webdav.permissions),
     }
@@ -151,8 +151,11 @@ def _name(fields: Fields) -> str:
 
     ownCloud and old Nextcloud write "/name": one leading slash is dropped.
     """
-    name = fields.text("name").removeprefix("/")
-    if name in (".", "..") or "/" in name or any(ord(c) < 32 or ord(c) == 127 for c in name):
+    text = fields.text("name")
+    name = text.removeprefix("/")
+    if not text:
+        return ""
+    if name in ("", ".", "..") or "/" in name or any(ord(c) < 32 or ord(c) == 127 for c in name):
         fields.wrong("name", INVALID)
     elif len(name.encode(errors="replace")) > MAX_NAME:
         fields.wrong("name", TOO_LONG)
