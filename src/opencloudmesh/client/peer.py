@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
+from urllib.parse import urlencode
 
 from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import LEGACY, WELL_KNOWN, Discovery
 from opencloudmesh.protocol.errors import BadAnswer, Invalid, PeerError, Refused, Unavailable, Unreachable
+from opencloudmesh.protocol.tokens import TokenRequest, TokenResponse
 from opencloudmesh.protocol.wire import Headers, Request, Response, decode_object, encode_json
 
 # Nextcloud <= 32 and ownCloud serve only the legacy path, with a slash; 33 also without.
@@ -68,9 +70,20 @@ async def post(network: Network, url: str, message: Mapping[str, Any], sign: Sig
 
     Raises `Refused` with the peer's own words for a 4xx or 501, `Unavailable` for 429 and other 5xx, `Unreachable`.
     """
-    body = encode_json(message)
-    headers = Headers({"Content-Type": "application/json", "Accept": "application/json"})
-    request = Request("POST", url, headers, body)
+    return await _send(network, url, "application/json", encode_json(message), sign)
+
+
+async def exchange(network: Network, peer: Discovery, request: TokenRequest, sign: Signer | None) -> TokenResponse:
+    """A short-lived token for the secret of a share (code flow). Raises as `post`, and `BadAnswer`."""
+    if peer.token_end_point is None or not peer.owns(peer.token_end_point):
+        raise BadAnswer(f"{peer.base_url} gives no tokens.")
+    form = urlencode(request.form()).encode()
+    answer = await _send(network, peer.token_end_point, "application/x-www-form-urlencoded", form, sign)
+    return TokenResponse.parse(answer.body)
+
+
+async def _send(network: Network, url: str, kind: str, body: bytes, sign: Signer | None) -> Response:
+    request = Request("POST", url, Headers({"Content-Type": kind, "Accept": "application/json"}), body)
     if sign is not None:
         request = sign(request)
     answer = await network.request("POST", url, headers=request.headers, body=request.body, limit=MAX_ANSWER)
@@ -79,7 +92,7 @@ async def post(network: Network, url: str, message: Mapping[str, Any], sign: Sig
     said = _reason(answer)
     if answer.status == 429 or (answer.status >= 500 and answer.status != 501):
         raise Unavailable(f"{url_host(url)} cannot take it now ({answer.status}){said}.", retry_after=_wait(answer))
-    raise Refused(f"{url_host(url)} refused ({answer.status}){said}.", peer_status=answer.status)
+    raise Refused(f"{url_host(url)} refused ({answer.status}){said}.", peer_status=answer.status, body=answer.body)
 
 
 def url_host(url: str) -> str:

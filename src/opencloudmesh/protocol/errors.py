@@ -156,8 +156,11 @@ class BadAnswer(PeerError):
 
 
 class Refused(PeerError):
-    """The peer understood and said no. `peer_status` is its HTTP status."""
+    """The peer understood and said no. `peer_status` is its HTTP status, `body` what it sent with it."""
 
-    def __init__(self, message: str, *, peer_status: int, retry_after: int | None = None, detail: str = "") -> None:
+    def __init__(
+        self, message: str, *, peer_status: int, body: bytes = b"", retry_after: int | None = None, detail: str = ""
+    ) -> None:
         super().__init__(message, retry_after=retry_after, detail=detail)
         self.peer_status = peer_status
+        self.body = body

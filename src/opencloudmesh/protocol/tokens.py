@@ -30,6 +30,8 @@ class TokenError(Invalid):
     def __init__(self, error: str, message: str) -> None:
         super().__init__(message)
         self.error = error
+        if error == "invalid_client":  # RFC 6749, 5.2
+            self.status = 401
 
 
 @dataclass(frozen=True, slots=True)

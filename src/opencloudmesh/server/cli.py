@@ -93,7 +93,7 @@ def serve(**options: Any) -> None:
     Options may also be set in the environment, or in `ocm.toml` in the data folder.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    app.serve(settings.load(options))
+    app.serve(settings.load(options, last_run=False))
 
 
 @main.group(cls=Commands)

@@ -137,8 +137,11 @@ class Config:
         return normalise_host(self.public_url) if self.public_url else ""
 
 
-def load(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Config:
-    """The settings in force. Raises `Invalid` for a value that is not understood or a name that is not known."""
+def load(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ, *, last_run: bool = True) -> Config:
+    """The settings in force. `last_run`: for a command beside a server, which is to find what that one runs with.
+
+    Raises `Invalid` for a value that is not understood or a name that is not known.
+    """
     values: dict[str, Any] = {setting.name: setting.default for setting in SETTINGS}
     sources = dict.fromkeys(values, "default")
 
@@ -152,7 +155,8 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ
     if data is None:
         raise Invalid("Name the data folder with --data DIR, or set OCM_DATA.")
     folder = Path(data).expanduser().absolute()
-    take(_read_file(folder / LAST_RUN), "last run")
+    if last_run:
+        take(_read_file(folder / LAST_RUN), "last run")
     take(_read_file(folder / FILE), FILE)
     take(named, "environment")
     take({name: value for name, value in options.items() if name in BY_NAME}, "option")

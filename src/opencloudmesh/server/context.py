@@ -17,8 +17,11 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 import opencloudmesh
+from opencloudmesh.client import peer as client
 from opencloudmesh.client.guard import EgressPolicy
 from opencloudmesh.client.network import Network
+from opencloudmesh.protocol.discovery import Discovery
+from opencloudmesh.protocol.tokens import TokenRequest, TokenResponse
 from opencloudmesh.server import files, keys, migrate, received, shares
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.database import Database, Tx
@@ -55,14 +58,20 @@ class Context:
         database = Database(config.database_url, clock=clock)
         network = open_network(config)
         lookup = Lookup(database, network, allow_http=config.development, clock=clock)
+        keyring = keys.load(config.data, config.public_url)
+
+        async def exchange(peer: Discovery, secret: str) -> TokenResponse:
+            request = TokenRequest(secret, config.own_host)
+            return await client.exchange(network, peer, request, keyring.signer(peer, clock))
+
         return cls(
             config=config,
             database=database,
             storage=Storage(config.data),
             network=network,
-            keys=keys.load(config.data, config.public_url),
+            keys=keyring,
             lookup=lookup,
-            reach=Reach(database, network, lookup.discover),
+            reach=Reach(database, network, lookup.discover, exchange),
             clock=clock,
             wake=asyncio.Event(),
         )

@@ -6,16 +6,22 @@ Made at the first start and kept in the data folder, readable by the server's us
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from opencloudmesh.protocol.address import normalise_host
-from opencloudmesh.protocol.discovery import PemKey
+from opencloudmesh.protocol.discovery import Discovery, PemKey
 from opencloudmesh.protocol.keys import SigningKey, build_jwks
-from opencloudmesh.protocol.obligations import SignatureFamily
+from opencloudmesh.protocol.obligations import SignatureFamily, signature_family
+from opencloudmesh.protocol.signatures import sign
+from opencloudmesh.protocol.wire import Request
+
+Signer = Callable[[Request], Request]
 
 FOLDER = "keys"
 RSA_BITS = 2048  # what Nextcloud makes and reads
@@ -31,6 +37,15 @@ class Keyring:
     def key_for(self, family: SignatureFamily) -> SigningKey:
         """The key of a signature family."""
         return {"rfc9421": self.ed25519, "cavage": self.rsa}[family]
+
+    def signer(self, peer: Discovery, clock: Callable[[], float]) -> Signer | None:
+        """What signs for this peer, at the moment of sending; None for a peer that reads no signatures."""
+        family = signature_family(peer)
+        if family is None:
+            return None
+        return lambda request: sign(
+            request, self.key_for(family), int(clock()), family, nonce=secrets.token_urlsafe(12)
+        )
 
     @property
     def jwks(self) -> dict[str, object]:

@@ -6,10 +6,11 @@ Who says it is known from the signature, or, for peers that never sign, from the
 from __future__ import annotations
 
 import hmac
+from typing import Any
 
 import sqlalchemy as sa
 
-from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, NotSupported
+from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, NotSupported, Unauthenticated
 from opencloudmesh.protocol.notifications import (
     SHARE_ACCEPTED,
     SHARE_DECLINED,
@@ -17,7 +18,7 @@ from opencloudmesh.protocol.notifications import (
     TYPES,
     Notification,
 )
-from opencloudmesh.server import received, schema, shares
+from opencloudmesh.server import peers, received, schema, shares
 from opencloudmesh.server.database import Tx
 
 _ANSWERS = {SHARE_ACCEPTED: "accepted", SHARE_DECLINED: "declined"}
@@ -43,7 +44,7 @@ def _answered(tx: Tx, notification: Notification, signed_by: str | None) -> None
     row = tx.one(sa.select(schema.shares).where(schema.shares.c.id == notification.provider_id))
     if row is None:
         raise NotFound("There is no such share.")
-    _check(row.host, row.secret, notification, signed_by)
+    _check(tx, row, notification, signed_by)
     answer = _ANSWERS[notification.type]
     # What comes late (accepted, but unshared meanwhile) is taken and changes nothing.
     if (row.state, answer) in shares.TRANSITIONS:
@@ -57,13 +58,18 @@ def _unshared(tx: Tx, notification: Notification, signed_by: str | None) -> None
         row = received.with_secret(tx, notification.provider_id, notification.shared_secret)
     if row is None:
         raise NotFound("There is no such share.")
-    _check(row.host, row.secret, notification, signed_by)
+    _check(tx, row, notification, signed_by)
     received.unshared(tx, row)
 
 
-def _check(host: str, secret: str, notification: Notification, signed_by: str | None) -> None:
+def _check(tx: Tx, share: sa.Row[Any], notification: Notification, signed_by: str | None) -> None:
+    """Whether it is the other server of that share who speaks. RESOURCE_NOT_FOUND is Nextcloud's word for a no."""
     if signed_by is not None:
-        if signed_by != host:
-            raise Forbidden("RESOURCE_NOT_FOUND")  # the word that Nextcloud uses and understands
-    elif not hmac.compare_digest(secret.encode(), notification.shared_secret.encode()):
+        if signed_by != share.host:
+            raise Forbidden("RESOURCE_NOT_FOUND")
+        return
+    if not hmac.compare_digest(share.secret.encode(), notification.shared_secret.encode()):
         raise Forbidden("RESOURCE_NOT_FOUND")
+    peer = peers.get(tx, share.host)
+    if peer is not None and peer.signs:
+        raise Unauthenticated(f"{share.host} signs its messages, and this one is not signed.")

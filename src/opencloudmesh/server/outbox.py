@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.schema import outbox
+from opencloudmesh.server.schema import outbox, peers
 
 SHARE, NOTIFICATION, PROBE = "share", "notification", "probe"
 DUE, GIVEN_UP = "due", "given-up"
@@ -46,9 +46,11 @@ def due(tx: Tx, *, limit: int = 100) -> list[sa.Row[Any]]:
         earlier.c.state == DUE,
         earlier.c.kind != PROBE,
     )
+    silent = sa.exists().where(peers.c.host == outbox.c.host, peers.c.retry_at > tx.now)  # its circuit is open
     order = (outbox.c.due, outbox.c.id)
     place = sa.func.row_number().over(partition_by=outbox.c.host, order_by=order).label("place")
-    ready = sa.select(outbox.c.id, place).where(outbox.c.state == DUE, outbox.c.due <= tx.now, ~blocked).subquery()
+    is_due = sa.and_(outbox.c.state == DUE, outbox.c.due <= tx.now)
+    ready = sa.select(outbox.c.id, place).where(is_due, ~blocked, ~silent).subquery()
     query = sa.select(outbox).join(ready, ready.c.id == outbox.c.id).where(ready.c.place <= PER_HOST)
     return list(tx.all(query.order_by(*order).limit(limit)))
 

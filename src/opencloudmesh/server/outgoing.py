@@ -19,7 +19,8 @@ from opencloudmesh.server.keys import Keyring
 WEBDAV_PATH = "/dav/ocm/"  # under which a peer's credential selects the share
 
 # What we can do. `criteria` say what we demand, and follow the settings.
-CAPABILITIES = ("http-sig", "notifications", "protocol-object")
+CAPABILITIES = ("http-sig", "exchange-token", "invites", "notifications", "protocol-object")
+TOKEN_PATH = "/ocm/token"  # noqa: S105 - where tokens are given, not one of them
 
 
 def document(config: Config, keys: Keyring, user_agent: str = "") -> dict[str, Any]:
@@ -31,6 +32,7 @@ def document(config: Config, keys: Keyring, user_agent: str = "") -> dict[str, A
         capabilities=CAPABILITIES,
         criteria=("must-use-http-sig",) if config.signatures == "required" else (),
         public_key=keys.public_key,
+        token_end_point=config.public_url + TOKEN_PATH,
         webdav_receive=None if config.webdav_receive == "off" else config.webdav_receive,
     )
     return own_document(offer, api_version_for(user_agent))

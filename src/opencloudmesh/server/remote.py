@@ -22,6 +22,7 @@ from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import BadAnswer, Forbidden, NotFound, Refused, Unavailable, Unreachable
 from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN
+from opencloudmesh.protocol.tokens import TokenResponse
 from opencloudmesh.server import listings, locks, peers, properties
 from opencloudmesh.server.database import Database, Tx
 from opencloudmesh.server.trees import ALL, Content, Entry, Quota, join
@@ -30,16 +31,29 @@ T = TypeVar("T")
 Row = sa.Row[Any]
 Entries = list[Entry]
 
+Exchange = Callable[[Discovery, str], Awaitable[TokenResponse]]  # a peer, and the secret of its share
+
+SPARE = 30.0  # seconds before its end at which a token is replaced, so that no request fails
 DEADLINE = 3.0  # seconds that a person waits for a peer before they see what was seen last
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A token that a peer gave us, and until when it is good: seconds of the event loop's clock."""
+
+    token: str = field(repr=False)
+    until: float
 
 
 @dataclass(frozen=True)
 class Reach:
-    """What leads to peers. `locate` says who a host is (`discovery.Lookup.discover`)."""
+    """What leads to peers. `locate` says who a host is (`discovery.Lookup.discover`), `exchange` gets a token there."""
 
     database: Database
     network: Network
     locate: Callable[[str], Awaitable[Discovery]]
+    exchange: Exchange | None = None
+    tokens: dict[str, Held] = field(default_factory=dict)  # by share; only in memory, and only while they last
     deadline: float = DEADLINE
     under_way: set[asyncio.Task[Any]] = field(default_factory=set)  # also those for which nobody waits any more
 
@@ -178,25 +192,50 @@ class RemoteTree:
 
     # Ways in
 
-    async def _authorization(self) -> Sequence[Candidate]:
-        """The ways in, most likely first. A share that demands an exchanged token has none until there is one."""
+    async def _ways(self) -> Sequence[Candidate]:
+        """The ways in, most likely first. A share that demands an exchanged token is opened by nothing else."""
         row = self._row
         try:
             peer = await self._reach.locate(row.host)
         except Unreachable as error:
             raise Unavailable(error.message, detail=error.detail) from None
         must_exchange = MUST_EXCHANGE_TOKEN in row.requirements
-        return candidates(peer, uri=row.uri, secret=row.secret, name=row.name, must_exchange=must_exchange)
+        token = None
+        if must_exchange or ("exchange-token" in peer.capabilities and peer.token_end_point):
+            try:
+                token = await self._token(peer)
+            except (Refused, BadAnswer):
+                if must_exchange:
+                    raise
+        return candidates(peer, uri=row.uri, secret=row.secret, name=row.name, token=token, must_exchange=must_exchange)
+
+    async def _token(self, peer: Discovery | None = None) -> str:
+        """A short-lived token for the share: the one that we hold, or a new one before that ends."""
+        held, now = self._reach.tokens.get(self._row.id), asyncio.get_running_loop().time()
+        if held is not None and held.until > now:
+            return held.token
+        exchange = self._reach.exchange
+        if exchange is None:
+            raise BadAnswer("This server exchanges no tokens.")
+        found = peer or await self._reach.locate(self._row.host)
+        given = await self._contact(lambda: exchange(found, self._row.secret))
+        # One that lasts less than the spare time is used once, by the caller.
+        self._reach.tokens[self._row.id] = Held(given.access_token, now + given.expires_in - SPARE)
+        return given.access_token
 
     async def _client(self, *, anew: bool = False) -> DavClient:
         """A client that goes the way that worked last, or (`anew`) one that is looked for."""
+        if anew:
+            self._reach.tokens.pop(self._row.id, None)
         if self._access is None or anew:
-            ways = await self._authorization()
+            ways = await self._ways()
             way, root = await self._contact(lambda: probe(self._reach.network, ways))
-            self._access = {"url": way.root_url, "scheme": way.scheme}
+            by = "token" if way.credential != self._row.secret else "secret"
+            self._access = {"url": way.root_url, "scheme": way.scheme, "by": by}
             await self._keep({**listings.root_columns(root), "access": self._access})
         else:
-            way = Candidate(self._access["url"], self._access["scheme"], self._row.secret)
+            credential = await self._token() if self._access.get("by") == "token" else self._row.secret
+            way = Candidate(self._access["url"], self._access["scheme"], credential)
         return way.client(self._reach.network)
 
     async def _ask(self, ask: Callable[[DavClient], Awaitable[T]], *, root: bool = False) -> T:

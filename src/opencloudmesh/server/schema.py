@@ -54,13 +54,52 @@ shares = Table(
     Column("permissions", JSON, nullable=False),  # subset of read, write, share
     Column("description", Text, nullable=False, server_default=""),
     Column("expiration", BigInteger),
-    Column("secret", Text, nullable=False, unique=True),  # the sharedSecret
+    Column("secret", Text, nullable=False, unique=True),  # the sharedSecret, which is also the code of the code flow
     Column("state", String(16), nullable=False),
     Column("error", Text),  # why it is not where it should be, for the person
     Column("recipient_name", Text),
     Column("created", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
+    Column("requirements", JSON, nullable=False, server_default="[]"),  # subset of must-exchange-token, must-use-mfa
     Index(None, "owner", "path"),
+)
+
+# Short-lived tokens that peers got for the secret of a share (code flow). They die with it.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # SHA-256 of the token, which is kept nowhere
+    Column("share", String(36), ForeignKey("shares.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("until", BigInteger, nullable=False, index=True),
+)
+
+# Invites that our users gave away (IETF-OCM, "Invite Flow").
+invites = Table(
+    "invites",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("token", Text, nullable=False, unique=True),  # its owner may look at it again, to give it to somebody
+    Column("description", Text, nullable=False, server_default=""),
+    Column("state", String(16), nullable=False),
+    Column("accepted_by", Text),  # the OCM Address of the one who took it
+    Column("expiration", BigInteger, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+
+# People elsewhere whom our users know.
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("address", Text, nullable=False),  # with the identifier as their server gave it
+    Column("host", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("email", Text, nullable=False, server_default=""),
+    Column("source", String(16), nullable=False),  # invite | share | direct entry
+    Column("created", BigInteger, nullable=False),
+    UniqueConstraint("account", "address"),
 )
 
 # What people elsewhere offer to our users ("incoming" shares).

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
 from opencloudmesh.protocol.notifications import SHARE_UNSHARED
-from opencloudmesh.protocol.protocols import PERMISSIONS, READ
+from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, PERMISSIONS, READ
 from opencloudmesh.server import outbox
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.schema import shares
+from opencloudmesh.server.schema import shares, tokens
 from opencloudmesh.server.subtrees import at_or_below
 
 PENDING, SENT, ACCEPTED, DECLINED = "pending", "sent", "accepted", "declined"
@@ -160,16 +160,28 @@ def expire(tx: Tx) -> None:
         _change(tx, row, "expired")
 
 
-def opened_by(tx: Tx, secret: str) -> Row:
-    """The live share that a secret opens.
+def demand(tx: Tx, share_id: str, requirements: frozenset[str]) -> None:
+    """What the peer's criteria or the person ask of every access; known only when the peer is about to be told."""
+    tx.run(shares.update().where(shares.c.id == share_id).values(requirements=sorted(requirements)))
 
-    Raises `Unauthenticated` for a secret of no share, `NotFound` where the share has ended: after either, Nextcloud and
-    ownCloud take the share off their user's list.
+
+def opened_by(tx: Tx, secret: str, *, as_code: bool = False) -> Row:
+    """The live share that a secret opens; `as_code`: that it is the code of.
+
+    Raises `Unauthenticated` for a secret of no share, or of one that demands tokens; `NotFound` where the share has
+    ended: after either, Nextcloud and ownCloud take the share off their user's list.
     """
     row = tx.one(sa.select(shares).where(shares.c.secret == secret))
     # The index found it; the comparison that decides takes the same time for any secret.
     if row is None or not hmac.compare_digest(row.secret.encode(), secret.encode()):
         raise Unauthenticated("This secret opens no share.")
+    if MUST_EXCHANGE_TOKEN in row.requirements and not as_code:
+        raise Unauthenticated("This share is opened only by a token, for which its secret is exchanged.")
+    return live(tx, row)
+
+
+def live(tx: Tx, row: Row) -> Row:
+    """The share, if it still gives access. Raises `NotFound`."""
     if row.state not in LIVE or (row.expiration is not None and row.expiration <= tx.now):
         raise NotFound("This share has ended.")
     return row
@@ -185,4 +197,6 @@ def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
     if state is None:
         raise Conflict(f"A share that is {row.state} cannot be {event}.")
     tx.run(shares.update().where(shares.c.id == row.id).values(state=state, changed=tx.now, **values))
+    if state not in LIVE:
+        tx.run(tokens.delete().where(tokens.c.share == row.id))
     return get(tx, row.id)

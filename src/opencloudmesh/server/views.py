@@ -9,6 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from opencloudmesh.protocol.invites import encode
+
 Row = sa.Row[Any]
 
 
@@ -48,6 +50,32 @@ def received(row: Row) -> dict[str, Any]:
         "path": row.path,
         "created": row.created,
         "changed": row.changed,
+    }
+
+
+def contact(row: Row) -> dict[str, Any]:
+    """A row of `contacts`."""
+    return {
+        "id": row.id,
+        "address": row.address,
+        "name": row.name,
+        "email": row.email,
+        "source": row.source,
+        "created": row.created,
+    }
+
+
+def invite(row: Row, own_host: str, now: int) -> dict[str, Any]:
+    """A row of `invites`, with the invite string that its owner gives to somebody while it is open."""
+    state = "expired" if row.state == "open" and row.expiration <= now else row.state
+    return {
+        "id": row.id,
+        "state": state,
+        "invite": encode(row.token, own_host) if state == "open" else None,
+        "description": row.description,
+        "acceptedBy": row.accepted_by,
+        "expiration": row.expiration,
+        "created": row.created,
     }
 
 

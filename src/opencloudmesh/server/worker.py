@@ -16,7 +16,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from opencloudmesh.client import peer as client
-from opencloudmesh.protocol import signatures
 from opencloudmesh.protocol.dialects import DIALECTS, OTHER_FORM, Dialect, dialect_of
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import (
@@ -29,19 +28,19 @@ from opencloudmesh.protocol.errors import (
     Unreachable,
 )
 from opencloudmesh.protocol.notifications import Notification
-from opencloudmesh.protocol.obligations import obligations, signature_family
+from opencloudmesh.protocol.obligations import obligations
 from opencloudmesh.protocol.shares import NewShare, ShareAnswer
-from opencloudmesh.protocol.wire import Request, Response
-from opencloudmesh.server import accounts, locks, outbox, outgoing, peers, received, shares
+from opencloudmesh.protocol.wire import Response
+from opencloudmesh.server import accounts, contacts, locks, outbox, outgoing, peers, received, shares, tokens
 from opencloudmesh.server.context import Context
-from opencloudmesh.server.database import Tx, new_secret
+from opencloudmesh.server.database import Tx
 
 log = logging.getLogger(__name__)
 
 POLL = 1.0  # seconds; gestures of this process wake the worker at once, those of the command line do not
 CHORES = 60.0  # seconds
 PER_HOST = 4  # deliveries to one peer at a time
-AT_ONCE = 32
+AT_ONCE = 128
 PATIENCE_WITH_401 = 3  # tries: the peer may not have been able to fetch our keys
 
 Row = sa.Row[Any]
@@ -128,7 +127,10 @@ class Worker:
             return
         owner = await read(lambda tx: accounts.get(tx, share.owner))
         peer = await self._context.lookup.discover(row.host)
-        duties = obligations(peer, can=frozenset(outgoing.CAPABILITIES))
+        invited = await read(lambda tx: contacts.invited(tx, share.owner, share.share_with))
+        duties = obligations(peer, can=frozenset(outgoing.CAPABILITIES), invited=invited)
+        if duties.requirements != frozenset(share.requirements):  # before the peer can come with the secret
+            await write(lambda tx: shares.demand(tx, row.subject, duties.requirements))
         known = await read(lambda tx: peers.get(tx, row.host))
         dialect = outgoing.learnt_dialect(known) or dialect_of(peer)
         message = outgoing.new_share(share, owner, self._context.config, dialect, duties)
@@ -179,19 +181,8 @@ class Worker:
         await self._context.database.write(lambda tx: _delivered(tx, row))
 
     async def _post(self, peer: Discovery, url: str, message: dict[str, Any]) -> Response:
-        return await client.post(self._context.network, url, message, self._signer(peer))
-
-    def _signer(self, peer: Discovery) -> client.Signer | None:
-        """What signs for this peer, at the moment of sending; None for a peer that reads no signatures."""
-        family = signature_family(peer)
-        if family is None:
-            return None
-        key, clock = self._context.keys.key_for(family), self._context.clock
-
-        def sign(request: Request) -> Request:
-            return signatures.sign(request, key, int(clock()), family, nonce=new_secret()[:16])
-
-        return sign
+        signer = self._context.keys.signer(peer, self._context.clock)
+        return await client.post(self._context.network, url, message, signer)
 
     async def _chores(self) -> None:
         while True:
@@ -238,3 +229,4 @@ def _tidy(tx: Tx) -> None:
     received.expire(tx)
     peers.forget_old_signatures(tx)
     locks.purge(tx)
+    tokens.purge(tx)

@@ -19,7 +19,7 @@ from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, UnsupportedMediaType
 from opencloudmesh.protocol.fields import Fields
 from opencloudmesh.protocol.wire import decode_object
-from opencloudmesh.server import received, shares, views
+from opencloudmesh.server import contacts, introductions, invites, received, shares, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.trees import ALL, READ, clean_path
@@ -112,6 +112,59 @@ async def delete_received(context: Context, account: Account, request: Request) 
     return Response(status_code=204)
 
 
+async def list_invites(context: Context, account: Account, _request: Request) -> Response:
+    """The invites that I gave away."""
+    rows = await context.database.read(lambda tx: invites.listing(tx, account.id))
+    own_host, now = context.config.own_host, int(context.clock())
+    return json_response([views.invite(row, own_host, now) for row in rows])
+
+
+async def create_invite(context: Context, account: Account, request: Request) -> Response:
+    """I invite somebody elsewhere."""
+    fields = Fields(await _read_object(request))
+    description, expiration = fields.text("description", required=False), fields.number("expiration")
+    fields.check("The invite is not complete.")
+    row = await context.database.write(
+        lambda tx: invites.create(tx, account.id, description=description, expiration=expiration)
+    )
+    return json_response(views.invite(row, context.config.own_host, int(context.clock())), 201)
+
+
+async def revoke_invite(context: Context, account: Account, request: Request) -> Response:
+    """Nobody shall take an invite any more."""
+    await context.database.write(lambda tx: invites.revoke(tx, account.id, request.path_params["id"]))
+    return Response(status_code=204)
+
+
+async def accept_invite(context: Context, account: Account, request: Request) -> Response:
+    """I take an invite from elsewhere. This waits for the server that it is from."""
+    fields = Fields(await _read_object(request))
+    invite = fields.text("invite")
+    fields.check("The invite is missing.")
+    return json_response(await introductions.accept(context, account, invite), 201)
+
+
+async def list_contacts(context: Context, account: Account, _request: Request) -> Response:
+    """Whom I know elsewhere."""
+    rows = await context.database.read(lambda tx: contacts.listing(tx, account.id))
+    return json_response([views.contact(row) for row in rows])
+
+
+async def create_contact(context: Context, account: Account, request: Request) -> Response:
+    """I write down somebody's address."""
+    fields = Fields(await _read_object(request))
+    address, name = fields.address("address"), fields.text("name", required=False)
+    fields.check("The contact is not complete.")
+    row = await context.database.write(lambda tx: contacts.meet(tx, account.id, address, name=name))
+    return json_response(views.contact(row), 201)
+
+
+async def delete_contact(context: Context, account: Account, request: Request) -> Response:
+    """I forget a contact."""
+    await context.database.write(lambda tx: contacts.remove(tx, account.id, request.path_params["id"]))
+    return Response(status_code=204)
+
+
 OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/me": {"GET": me},
     "/shares": {"GET": list_shares, "POST": create_share},
@@ -120,6 +173,11 @@ OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/received/{id}": {"GET": show_received, "DELETE": delete_received},
     "/received/{id}/accept": {"POST": accept},
     "/received/{id}/decline": {"POST": decline},
+    "/invites": {"GET": list_invites, "POST": create_invite},
+    "/invites/accept": {"POST": accept_invite},
+    "/invites/{id}": {"DELETE": revoke_invite},
+    "/contacts": {"GET": list_contacts, "POST": create_contact},
+    "/contacts/{id}": {"DELETE": delete_contact},
 }
 
 

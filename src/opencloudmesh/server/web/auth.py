@@ -53,7 +53,7 @@ def basic(request: Request) -> Basic | None:
         user, colon, password = b64decode(value.strip(), validate=True).decode().partition(":")
     except ValueError:
         return None
-    return Basic(user, password) if colon else None
+    return Basic(user, password) if colon and "\0" not in user + password else None
 
 
 def share_secret(request: Request) -> str | None:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from opencloudmesh.protocol.errors import OcmError, Unauthenticated
+from opencloudmesh.protocol.tokens import TokenError
 from opencloudmesh.protocol.wire import encode_json
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,9 @@ def respond(error: OcmError) -> Response:
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = CHALLENGE
     body: dict[str, Any] = {"message": error.message}
+    if isinstance(error, TokenError):  # RFC 6749, 5.2
+        body = {"error": error.error, "error_description": error.message}
+        headers["Cache-Control"] = "no-store"
     if error.fields:
         body["validationErrors"] = [field._asdict() for field in error.fields]
     return json_response(body, error.status, headers)

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from opencloudmesh.protocol.errors import Forbidden, Unauthenticated
-from opencloudmesh.server import shares
+from opencloudmesh.server import tokens
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.outgoing import WEBDAV_PATH
 from opencloudmesh.server.web import dav
@@ -50,7 +50,7 @@ async def shared(context: Context, doors: Doors, request: Request) -> Response:
     if secret is None:
         raise Unauthenticated("Show the secret of a share.")
     with doors.attempt(request, secret[:8]):
-        share = await context.database.read(lambda tx: shares.opened_by(tx, secret))
+        share = await context.database.read(lambda tx: tokens.opened_by(tx, secret))
     first, prefix, path = _split(request, WEBDAV_PATH)
     if first != share.id:  # asked at the root
         prefix, path = WEBDAV_PATH, request.scope["path"][len(WEBDAV_PATH) :]

@@ -1,72 +1,52 @@
-"""Messages from other servers. Each is authenticated here, in one place, before anything looks at it.
+"""Messages from other servers. Who sent one is found out by `senders.authenticate` before a gesture sees it.
 
     POST /ocm/shares            Share Creation Notification
     POST /ocm/notifications     accepted, declined, unshared
+    POST /ocm/invite-accepted   somebody elsewhere took an invite of one of our people
+    POST /ocm/token             a short-lived token for the secret of a share (code flow)
 
-A route is a row in `MESSAGES`; its gesture gets a `Sender`, so none can be written without one. The answer to a
-message never waits for the server that sent it, but for its keys.
+A route is a row in `MESSAGES`, whose gesture gets a `Sender`, so none can be written without one. No answer waits for
+the server that sent the message, but for its keys: several call back while their POST is still open.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from opencloudmesh.protocol import signatures, wire
-from opencloudmesh.protocol.errors import FieldError, Forbidden, SignatureError, Unauthenticated, UnknownKey
+from opencloudmesh.protocol import wire
+from opencloudmesh.protocol.errors import Invalid, SignatureError
+from opencloudmesh.protocol.invites import InviteAccepted
 from opencloudmesh.protocol.notifications import Notification
 from opencloudmesh.protocol.shares import NewShare
-from opencloudmesh.protocol.signatures import Claim
-from opencloudmesh.server import notifications, peers, received
+from opencloudmesh.protocol.tokens import TokenError, TokenRequest
+from opencloudmesh.server import invites, notifications, received, tokens
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
+from opencloudmesh.server.outgoing import TOKEN_PATH
 from opencloudmesh.server.web.bodies import read_request
 from opencloudmesh.server.web.errors import json_response
+from opencloudmesh.server.web.senders import Sender, authenticate, speaks_for
 
 mesh = logging.getLogger("opencloudmesh.mesh")
 
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Who sent a message: the server whose signature holds, or nobody that we know."""
-
-    claim: Claim | None = None
-
-    @property
-    def host(self) -> str | None:
-        """The host that signed; None for an unsigned message."""
-        return self.claim.host if self.claim else None
-
-    @property
-    def how(self) -> str:
-        """How it is known: "rfc9421", "cavage" or "unsigned"."""
-        return self.claim.family if self.claim else "unsigned"
-
-    def admit(self, tx: Tx) -> None:
-        """In the message's transaction: no signature counts twice, and who has signed once is expected to sign."""
-        if self.claim:
-            peers.signed(tx, self.claim.host, self.claim.digest)
+Answer = dict[str, Any]
+Gesture = Callable[[Context, Sender, wire.Request], Awaitable[Answer]]
 
 
-async def receive_share(context: Context, sender: Sender, body: bytes) -> dict[str, Any]:
+async def receive_share(context: Context, sender: Sender, message: wire.Request) -> Answer:
     """A share for one of our people."""
-    share = NewShare.parse(body)
-    if sender.host is None:
-        await _may_be_unsigned(context, share.sender.host)
-    elif not sender.host == share.sender.host == share.owner.host:
-        wrong = [
-            FieldError(name, "INVALID") for name in ("sender", "owner") if getattr(share, name).host != sender.host
-        ]
-        raise Forbidden(f"{sender.host}, which signed, cannot speak for another server.", fields=wrong)
+    share = NewShare.parse(message.body)
+    await speaks_for(context, sender, {"sender": share.sender.host, "owner": share.owner.host})
 
-    def receive(tx: Tx) -> dict[str, Any]:
+    def receive(tx: Tx) -> Answer:
         sender.admit(tx)
         _, account = received.receive(tx, share, own_host=context.config.own_host, verified=sender.how)
         return {"recipientDisplayName": account.name, "recipientUserId": account.id}
@@ -74,11 +54,11 @@ async def receive_share(context: Context, sender: Sender, body: bytes) -> dict[s
     return await context.commit(receive)
 
 
-async def receive_notification(context: Context, sender: Sender, body: bytes) -> dict[str, Any]:
+async def receive_notification(context: Context, sender: Sender, message: wire.Request) -> Answer:
     """Something happened to a share. The answer is an object: Reva cannot read `[]`."""
-    notification = Notification.parse(body)
+    notification = Notification.parse(message.body)
 
-    def receive(tx: Tx) -> dict[str, Any]:
+    def receive(tx: Tx) -> Answer:
         sender.admit(tx)
         notifications.receive(tx, notification, signed_by=sender.host)
         return {}
@@ -86,58 +66,85 @@ async def receive_notification(context: Context, sender: Sender, body: bytes) ->
     return await context.commit(receive)
 
 
-Gesture = Callable[[Context, Sender, bytes], Awaitable[dict[str, Any]]]
-MESSAGES: dict[str, Gesture] = {
-    "/ocm/shares": receive_share,
-    "/ocm/notifications": receive_notification,
+async def receive_acceptance(context: Context, sender: Sender, message: wire.Request) -> Answer:
+    """Somebody took an invite: both are each other's contacts now. Nextcloud 32 sends a form, all others JSON."""
+    accepted = InviteAccepted.read(_form_or_json(message))
+    await speaks_for(context, sender, {"recipientProvider": accepted.recipient_provider})
+
+    def receive(tx: Tx) -> Answer:
+        sender.admit(tx)
+        return invites.accepted(tx, accepted).encode()
+
+    return await context.commit(receive)
+
+
+async def receive_token_request(context: Context, sender: Sender, message: wire.Request) -> Answer:
+    """The code flow. Its errors are those of OAuth."""
+    try:
+        values = _form_or_json(message)
+    except Invalid as error:
+        raise TokenError("invalid_request", error.message) from None
+    request = TokenRequest.read(values)
+
+    def receive(tx: Tx) -> Answer:
+        try:
+            sender.admit(tx)
+        except SignatureError as error:
+            raise TokenError("invalid_client", error.message) from None
+        return tokens.exchange(tx, request, signed_by=sender.host).encode()
+
+    return await context.commit(receive)
+
+
+class Message(NamedTuple):
+    """A kind of message: what is done with it, and the status of success. Nextcloud and ownCloud insist on 201."""
+
+    gesture: Gesture
+    status: int = 201
+    headers: Mapping[str, str] = {}
+
+
+MESSAGES: Mapping[str, Message] = {
+    "/ocm/shares": Message(receive_share),
+    "/ocm/notifications": Message(receive_notification),
+    "/ocm/invite-accepted": Message(receive_acceptance, 200),
+    TOKEN_PATH: Message(receive_token_request, 200, {"Cache-Control": "no-store", "Pragma": "no-cache"}),
 }
 
 
 def routes(context: Context) -> list[Route]:
     """The routes of all messages, with and without a slash at the end."""
     return [
-        Route(path + slash, partial(_answer, context, gesture), methods=["POST"])
-        for path, gesture in MESSAGES.items()
+        Route(path + slash, partial(_answer, context, kind), methods=["POST"])
+        for path, kind in MESSAGES.items()
         for slash in ("", "/")
     ]
 
 
-async def _answer(context: Context, gesture: Gesture, request: Request) -> Response:
-    """201, as Nextcloud and ownCloud insist."""
+async def _answer(context: Context, kind: Message, request: Request) -> Response:
     message = await read_request(request, context.config.max_message, context.config.public_url)
-    sender = await authenticate(context, message)
-    answer = await gesture(context, sender, message.body)
-    mesh.info("in  POST %s from %s (%s): 201", request.scope["path"], sender.host or "a server", sender.how)
-    return json_response(answer, 201)
+    sender = await _sender(context, kind, message)
+    answer = await kind.gesture(context, sender, message)
+    path, who = request.scope["path"], sender.host or "a server"
+    mesh.info("in  POST %s from %s (%s): %d", path, who, sender.how, kind.status)
+    return json_response(answer, kind.status, kind.headers)
 
 
-async def authenticate(context: Context, message: wire.Request) -> Sender:
-    """Who sent a message.
-
-    Raises `SignatureError` for a signature that does not hold, and for none where the settings demand one; what
-    `Lookup.keys` raises where the sender's keys cannot be had.
-    """
-    claim = signatures.read(message)
-    if claim is None:
-        if context.config.signatures == "required":
-            raise SignatureError("Messages must be signed here.")
-        return Sender()
-    now = int(context.clock())
-    signatures.check_window(claim, now)  # before anybody is asked for keys
-    keys = await context.lookup.keys(claim)
+async def _sender(context: Context, kind: Message, message: wire.Request) -> Sender:
     try:
-        signatures.verify(message, claim, keys, now)
-    except UnknownKey:  # it may be new
-        keys = await context.lookup.keys(claim, fresh=True)
-        signatures.verify(message, claim, keys, now)
-    return Sender(claim)
+        return await authenticate(context, message)
+    except SignatureError as error:
+        if kind.gesture is receive_token_request:
+            raise TokenError("invalid_client", error.message) from None
+        raise
 
 
-async def _may_be_unsigned(context: Context, host: str) -> None:
-    """Raises `Unauthenticated` where the sender is one who signs."""
-    if context.config.signatures == "optional":
-        return
-    peer = await context.lookup.discover(host)
-    row = await context.database.read(lambda tx: peers.get(tx, host))
-    if (row is not None and row.signs) or peer.public_key or "http-sig" in peer.capabilities:
-        raise Unauthenticated(f"{host} signs its messages, and this one is not signed.")
+def _form_or_json(message: wire.Request) -> Mapping[str, Any]:
+    """The fields of a form, or of a JSON object. Raises `Invalid`."""
+    kind = (message.headers.get("content-type") or "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        return wire.decode_object(message.body)
+    try:
+        return dict(parse_qsl(message.body.decode(), keep_blank_values=True, max_num_fields=100, errors="strict"))
+    except ValueError:
+        raise Invalid("The form is not understood.") from None

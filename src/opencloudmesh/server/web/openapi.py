@@ -79,6 +79,35 @@ SCHEMAS: dict[str, Schema] = {
             "changed": MOMENT,
         }
     ),
+    "NewInvite": _object(
+        {"description": TEXT, "expiration": {**MAYBE_MOMENT, "minimum": 0}},
+        optional=frozenset({"description", "expiration"}),
+    ),
+    "Invite": _object(
+        {
+            "id": TEXT,
+            "state": {"type": "string", "enum": ["open", "accepted", "expired", "revoked"]},
+            "invite": {**MAYBE_TEXT, "description": "the invite string to give to somebody, while it is open"},
+            "description": TEXT,
+            "acceptedBy": {**MAYBE_TEXT, "description": "OCM Address"},
+            "expiration": MOMENT,
+            "created": MOMENT,
+        }
+    ),
+    "InviteToAccept": _object({"invite": {**TEXT, "minLength": 1, "description": "in any spelling, or a link"}}),
+    "NewContact": _object(
+        {"address": {**TEXT, "minLength": 3, "description": "OCM Address"}, "name": TEXT}, optional=frozenset({"name"})
+    ),
+    "Contact": _object(
+        {
+            "id": TEXT,
+            "address": TEXT,
+            "name": TEXT,
+            "email": TEXT,
+            "source": {"type": "string", "enum": ["invite", "share", "direct entry"]},
+            "created": MOMENT,
+        }
+    ),
     "Error": _object(
         {
             "message": {**TEXT, "description": "one sentence for a person"},
@@ -126,6 +155,7 @@ ERRORS = {
     413: "The body is too large.",
     415: "The body is not JSON.",
     429: "Too many attempts failed.",
+    502: "The other server did not do its part; `message` says what.",
     503: "Not at the moment.",
 }
 ID: Schema = {"name": "id", "in": "path", "required": True, "schema": {**TEXT, "minLength": 1}}
@@ -161,6 +191,29 @@ PATHS: dict[str, Schema] = {
         "parameters": [ID],
         "post": _operation("I do not want a share, or leave it.", 200, _reference("Received"), errors=(404, 409)),
     },
+    "/invites": {
+        "get": _operation("The invites that I gave away, newest first.", 200, _list("Invite")),
+        "post": _operation(
+            "I invite somebody elsewhere.", 201, _reference("Invite"), errors=(400, 413, 415), body="NewInvite"
+        ),
+    },
+    "/invites/accept": {
+        "post": _operation(
+            "I take an invite. This waits for the server that it is from.",
+            201,
+            _reference("Contact"),
+            errors=(400, 403, 409, 413, 415, 502),
+            body="InviteToAccept",
+        )
+    },
+    "/invites/{id}": {"parameters": [ID], "delete": _operation("Nobody shall take it any more.", 204, errors=(404,))},
+    "/contacts": {
+        "get": _operation("Whom I know elsewhere, by name.", 200, _list("Contact")),
+        "post": _operation(
+            "I write down an address.", 201, _reference("Contact"), errors=(400, 413, 415), body="NewContact"
+        ),
+    },
+    "/contacts/{id}": {"parameters": [ID], "delete": _operation("I forget a contact.", 204, errors=(404,))},
 }
 
 

@@ -1,0 +1,77 @@
+"""Invites that our people give away, and what happens when somebody elsewhere takes one (IETF-OCM, "Invite Flow").
+
+One token is used by one person. Their server may have lost our answer, so the same person is answered again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound
+from opencloudmesh.protocol.invites import Identity, InviteAccepted
+from opencloudmesh.server import accounts, contacts
+from opencloudmesh.server.database import Tx
+from opencloudmesh.server.schema import invites
+
+OPEN, ACCEPTED, REVOKED = "open", "accepted", "revoked"
+LIFETIME = 30 * 86_400  # seconds, as at Nextcloud
+
+Row = sa.Row[Any]
+
+
+def create(tx: Tx, account: str, *, description: str = "", expiration: int | None = None) -> Row:
+    """A new invite. Raises `Invalid` for an expiry that is over."""
+    until = tx.now + LIFETIME if expiration is None else expiration
+    if until <= tx.now:
+        raise Invalid("The invite would have expired already.", fields=[FieldError("expiration", "INVALID")])
+    invite_id = tx.id()
+    row = {"id": invite_id, "account": account, "token": tx.secret(), "description": description, "state": OPEN}
+    tx.run(invites.insert().values(**row, expiration=until, created=tx.now))
+    return get(tx, account, invite_id)
+
+
+def get(tx: Tx, account: str, invite_id: str) -> Row:
+    """An invite of that person. Raises `NotFound`."""
+    row = tx.one(sa.select(invites).where(invites.c.account == account, invites.c.id == invite_id))
+    if row is None:
+        raise NotFound("There is no such invite.")
+    return row
+
+
+def listing(tx: Tx, account: str) -> list[Row]:
+    """A person's invites, newest first, without those that they revoked."""
+    query = sa.select(invites).where(invites.c.account == account, invites.c.state != REVOKED)
+    return list(tx.all(query.order_by(invites.c.created.desc(), invites.c.id)))
+
+
+def revoke(tx: Tx, account: str, invite_id: str) -> None:
+    """Nobody can take it any more; who has taken it stays a contact. Raises `NotFound`."""
+    row = get(tx, account, invite_id)
+    if row.state == REVOKED:
+        raise NotFound("There is no such invite.")
+    tx.run(invites.update().where(invites.c.id == row.id).values(state=REVOKED))
+
+
+def accepted(tx: Tx, message: InviteAccepted) -> Identity:
+    """Somebody elsewhere took an invite: they become a contact, and learn who invited them.
+
+    Raises `Invalid` for a token that is unknown, expired or revoked, `Conflict` for one that another has taken.
+    """
+    row = tx.one(sa.select(invites).where(invites.c.token == message.token))
+    who = str(message.address)
+    again = row is not None and row.state == ACCEPTED and row.accepted_by == who
+    if row is None or row.state == REVOKED or (row.expiration <= tx.now and not again):
+        raise Invalid("This invite is not known or no longer valid.", fields=[FieldError("token", "INVALID")])
+    if row.state == ACCEPTED and not again:
+        raise Conflict("This invite has been accepted by another person.")
+    if not again:
+        tx.run(invites.update().where(invites.c.id == row.id).values(state=ACCEPTED, accepted_by=who))
+    contacts.meet(tx, row.account, message.address, name=message.name, email=message.email, source=contacts.INVITE)
+    return identity(accounts.get(tx, row.account))
+
+
+def identity(account: accounts.Account) -> Identity:
+    """Who one of our people is to somebody they exchange invites with. Nextcloud takes no empty e-mail address."""
+    return Identity(account.id, account.email or f"{account.id}@invalid", account.name)

@@ -1,0 +1,72 @@
+"""The code flow, as Sending Server: the secret of a share is exchanged for a short-lived token (IETF-OCM, "Code Flow").
+
+The code may be used again, and several tokens of one share live beside each other: CERNBox (Reva) asks for one before
+each operation. Only the digest of a token is kept. Tokens end with their share, in the same transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import sqlalchemy as sa
+
+from opencloudmesh.protocol.address import normalise_host
+from opencloudmesh.protocol.errors import Invalid, NotFound, Unauthenticated
+from opencloudmesh.protocol.tokens import TokenError, TokenRequest, TokenResponse
+from opencloudmesh.server import peers, shares
+from opencloudmesh.server.database import Tx
+from opencloudmesh.server.schema import tokens
+
+LIFETIME = 300  # seconds, as in the text of the protocol
+
+Row = sa.Row[Any]
+
+
+def exchange(tx: Tx, request: TokenRequest, *, signed_by: str | None) -> TokenResponse:
+    """A token for a code. Raises `TokenError` with the word of RFC 6749, 5.2.
+
+    An unsigned request is taken from a peer that never signs, and then its `client_id` says nothing: CERNBox sends the
+    name of its identity provider.
+    """
+    try:
+        share = shares.opened_by(tx, request.code, as_code=True)
+    except (Unauthenticated, NotFound):
+        raise TokenError("invalid_grant", "This code opens no share.") from None
+    if signed_by is None:
+        peer = peers.get(tx, share.host)
+        if peer is not None and peer.signs:
+            raise TokenError("invalid_client", "This server signs its requests, and this one is not signed.")
+    elif signed_by != share.host or _host(request.client_id) not in ("", signed_by):
+        raise TokenError("invalid_client", "The code was given to another server.")
+    token = tx.secret()
+    tx.run(tokens.insert().values(digest=_digest(token), share=share.id, until=tx.now + LIFETIME))
+    return TokenResponse(token, LIFETIME)
+
+
+def opened_by(tx: Tx, credential: str) -> Row:
+    """The live share that a token or, where the share allows it, its secret opens.
+
+    Raises `Unauthenticated` and `NotFound` as `shares.opened_by` does.
+    """
+    held = tx.one(sa.select(tokens.c.share).where(tokens.c.digest == _digest(credential), tokens.c.until > tx.now))
+    if held is None:
+        return shares.opened_by(tx, credential)
+    return shares.live(tx, shares.get(tx, held.share))
+
+
+def purge(tx: Tx) -> None:
+    """Removes tokens whose time is over."""
+    tx.run(tokens.delete().where(tokens.c.until <= tx.now))
+
+
+def _digest(token: str) -> str:
+    # A token is 256 random bits: it needs neither salt nor a slow hash, and is found by its digest in constant time.
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _host(client_id: str) -> str:
+    try:
+        return normalise_host(client_id) if client_id else ""
+    except Invalid:
+        return client_id

@@ -1,0 +1,74 @@
+"""Who sent a message? The one place where other servers are authenticated, before anything looks at what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from opencloudmesh.protocol import signatures, wire
+from opencloudmesh.protocol.errors import FieldError, Forbidden, SignatureError, Unauthenticated, UnknownKey
+from opencloudmesh.protocol.signatures import Claim
+from opencloudmesh.server import peers
+from opencloudmesh.server.context import Context
+from opencloudmesh.server.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sent a message: the server whose signature holds, or nobody that we know."""
+
+    claim: Claim | None = None
+
+    @property
+    def host(self) -> str | None:
+        """The host that signed; None for an unsigned message."""
+        return self.claim.host if self.claim else None
+
+    @property
+    def how(self) -> str:
+        """How it is known: "rfc9421", "cavage" or "unsigned"."""
+        return self.claim.family if self.claim else "unsigned"
+
+    def admit(self, tx: Tx) -> None:
+        """In the message's transaction: no signature counts twice, and who has signed once is expected to sign."""
+        if self.claim:
+            peers.signed(tx, self.claim.host, self.claim.digest)
+
+
+async def authenticate(context: Context, message: wire.Request) -> Sender:
+    """Who sent a message.
+
+    Raises `SignatureError` for a signature that does not hold, and for none where the settings demand one; what
+    `Lookup.keys` raises where the sender's keys cannot be had.
+    """
+    claim = signatures.read(message)
+    if claim is None:
+        if context.config.signatures == "required":
+            raise SignatureError("Messages must be signed here.")
+        return Sender()
+    now = int(context.clock())
+    signatures.check_window(claim, now)  # before anybody is asked for keys
+    keys = await context.lookup.keys(claim)
+    try:
+        signatures.verify(message, claim, keys, now)
+    except UnknownKey:  # it may be new
+        keys = await context.lookup.keys(claim, fresh=True)
+        signatures.verify(message, claim, keys, now)
+    return Sender(claim)
+
+
+async def speaks_for(context: Context, sender: Sender, hosts: Mapping[str, str]) -> None:
+    """Makes sure that the sender may speak for these hosts, which are given by the names of the message's fields.
+
+    Raises `Forbidden` where another server has signed, `Unauthenticated` for an unsigned message of one that signs.
+    """
+    if sender.host is not None:
+        wrong = [FieldError(name, "INVALID") for name, host in hosts.items() if host != sender.host]
+        if wrong:
+            raise Forbidden(f"{sender.host}, which signed, cannot speak for another server.", fields=wrong)
+    elif context.config.signatures != "optional":
+        for host in dict.fromkeys(hosts.values()):
+            peer = await context.lookup.discover(host)
+            row = await context.database.read(lambda tx, host=host: peers.get(tx, host))  # type: ignore[misc]
+            if (row is not None and row.signs) or peer.public_key or "http-sig" in peer.capabilities:
+                raise Unauthenticated(f"{host} signs its messages, and this one is not signed.")
