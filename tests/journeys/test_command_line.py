@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from click.testing import CliRunner
@@ -32,3 +33,21 @@ async def test_a_share_is_accepted_and_declined_beside_running_servers(one, two)
         "other.txt": "declined",
     }
     assert [row["host"] for row in run("peers")] == [one.host]
+
+
+async def test_an_invite_is_accepted_and_a_peer_forgotten(one, two):
+    def run(server, *words, as_json=True):
+        environment = {"OCM_DATA": str(server.data), "OCM_DATABASE_URL": server.context.config.database_url}
+        environment |= {"OCM_PUBLIC_URL": server.url, "OCM_DEVELOPMENT": "true"}
+        result = CliRunner().invoke(main, [*words, *(["--json"] if as_json else [])], env=environment)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout) if as_json else result.stdout
+
+    invite = run(two, "invite", "create", "--as", "marie")["invite"]
+    contact = await asyncio.to_thread(run, one, "invite", "accept", invite, "--as", "einstein")
+    assert contact["address"] == two.address("marie")
+    assert [row["address"] for row in run(two, "contacts", "--as", "marie")] == [one.address("einstein")]
+    (peer,) = run(two, "peers")
+    assert (peer["host"], peer["signs"]) == (one.host, True)
+    run(two, "peer", "forget", one.host, as_json=False)
+    assert run(two, "peers") == []

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from tests.mesh import PASSWORD
 
+from opencloudmesh.protocol.invites import decode
 from opencloudmesh.server.cli import main
 
 
@@ -112,3 +113,22 @@ def test_serve_wants_to_know_its_address(ocm):
 def test_every_command_has_help(ocm):
     for words in ([], ["serve"], ["user"], ["user", "add"], ["share"], ["discover"]):
         assert "Usage:" in ocm(*words, "--help")
+
+
+def test_invites_are_made_listed_and_revoked(einstein):
+    made = json.loads(einstein("invite", "create", "--as", "einstein", "--description", "for Marie", "--json"))
+    assert decode(made["invite"]).host == "one.example"
+    assert [row["state"] for row in listed(einstein, "invite", "list", "--as", "einstein")] == ["open"]
+    einstein("invite", "revoke", made["id"], "--as", "einstein")
+    assert einstein("invite", "list", "--as", "einstein") == "none\n"
+    assert "no such invite" in einstein("invite", "revoke", made["id"], "--as", "einstein", code=1)
+    assert "no user" in einstein("invite", "create", "--as", "nobody", code=1)
+
+
+def test_what_is_no_invite_is_not_accepted(einstein):
+    assert "not an invite" in einstein("invite", "accept", "nonsense", "--as", "einstein", code=1)
+    assert einstein("contacts", "--as", "einstein") == "none\n"
+
+
+def test_a_peer_that_is_not_known_cannot_be_forgotten(einstein):
+    assert "not known" in einstein("peer", "forget", "two.example", code=1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from opencloudmesh.protocol.errors import SignatureError
+from opencloudmesh.protocol.errors import NotFound, SignatureError
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import peers, signatures
 
@@ -67,6 +67,12 @@ def failed(tx: Tx, host: str, reason: str) -> bool:
     }
     tx.run(peers.update().where(peers.c.host == host).values(**values))
     return True
+
+
+def forget(tx: Tx, host: str) -> None:
+    """Everything about a peer; it is met anew. Raises `NotFound`."""
+    if tx.run(peers.delete().where(peers.c.host == host)).rowcount == 0:
+        raise NotFound(f"{host} is not known.")
 
 
 def learn(tx: Tx, host: str, learnt: dict[str, Any]) -> None:

@@ -1,0 +1,39 @@
+"""The command line, `ocm` and `opencloudmesh` alike.
+
+Commands work on the data folder directly, beside a running server or without one. They call the same gestures as the
+API; the server's worker tells the peers. Exit codes: 0 done, 1 refused with one sentence on standard error, 2 misused.
+"""
+
+from __future__ import annotations
+
+import click
+
+import opencloudmesh
+from opencloudmesh.server.cli import mesh, people, serving, sharing
+from opencloudmesh.server.cli.common import Commands
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(opencloudmesh.__version__, prog_name="ocm")
+def main() -> None:
+    """Open Cloud Mesh: share files with people at other clouds."""
+
+
+for command in (
+    serving.serve,
+    serving.list_settings,
+    people.user,
+    sharing.share,
+    sharing.list_shares,
+    sharing.list_received,
+    sharing.accept,
+    sharing.decline,
+    sharing.unshare,
+    mesh.invite_group,
+    mesh.list_contacts,
+    mesh.list_peers,
+    mesh.peer_group,
+    mesh.list_outbox,
+    mesh.discover,
+):
+    main.add_command(command)

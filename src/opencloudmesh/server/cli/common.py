@@ -1,0 +1,88 @@
+"""What all commands have in common: options, how errors are told, how rows are shown, the data folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from opencloudmesh.protocol.errors import OcmError
+from opencloudmesh.protocol.wire import encode_json
+from opencloudmesh.server import config as settings
+from opencloudmesh.server import migrate
+from opencloudmesh.server.config import Config
+from opencloudmesh.server.database import Database
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+TIMES = frozenset({"due", "lastContact", "expiration"})  # columns in unix seconds
+
+
+class Commands(click.Group):
+    """A group whose commands tell our errors in one sentence."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command."""
+        try:
+            return super().invoke(ctx)
+        except OcmError as error:
+            wrong = "".join(f"\n  {field.name}: {field.message}" for field in error.fields)
+            raise click.ClickException(error.message + wrong) from None
+        except OSError as error:
+            raise click.ClickException(f"{error.filename or 'The data folder'}: {error.strerror}.") from None
+
+
+def data_option(command: F) -> F:
+    """`--data`, which every command has."""
+    help_text = "The data folder (or OCM_DATA)."
+    return click.option("--data", envvar="OCM_DATA", metavar="DIR", required=True, help=help_text)(command)
+
+
+def json_option(command: F) -> F:
+    """`--json`, for commands that show something."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")(command)
+
+
+def person_option(required: bool = True) -> Callable[[F], F]:
+    """`--as`, for commands of one person."""
+    help_text = "Whose." if required else "Only this person's."
+    return click.option("--as", "account", required=required, metavar="NAME", help=help_text)
+
+
+@contextmanager
+def opened(data: str) -> Iterator[tuple[Config, Database]]:
+    """The settings and the database of a data folder, which is made where there is none."""
+    config = settings.load({"data": data})
+    config.data.mkdir(mode=0o750, parents=True, exist_ok=True)
+    migrate.upgrade(config.database_url)
+    database = Database(config.database_url)
+    try:
+        yield config, database
+    finally:
+        database.close()
+
+
+def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: bool, one: bool = False) -> None:
+    """A table for people, or JSON with everything for scripts."""
+    if as_json:
+        click.echo(encode_json(rows[0] if one else rows))
+        return
+    table = [columns, *([_cell(name, row[name]) for name in columns] for row in rows)]
+    widths = [max(len(line[index]) for line in table) for index in range(len(columns))]
+    for line in table if rows else ():
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    if not rows:
+        click.echo("none")
+
+
+def _cell(name: str, value: Any) -> str:
+    """A value for a person. What peers said is shown without control characters."""
+    if name in TIMES and value:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = ",".join(value) if isinstance(value, list) else "-" if value in (None, "") else str(value)
+    return "".join(character if character.isprintable() else "?" for character in text)

@@ -1,0 +1,91 @@
+"""`ocm user`: people who have their files here."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+
+import click
+
+from opencloudmesh.protocol.errors import Invalid
+from opencloudmesh.server import accounts, received, shares
+from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, show
+from opencloudmesh.server.database import Tx
+from opencloudmesh.server.storage import Storage
+
+
+@click.group(cls=Commands)
+def user() -> None:
+    """People who have their files here."""
+
+
+@user.command("add")
+@data_option
+@click.argument("name")
+@click.option("--name", "full_name", default="", metavar='"FULL NAME"', help="What others see.")
+@click.option("--email", default="", help="An e-mail address.")
+def user_add(data: str, name: str, full_name: str, email: str) -> None:
+    """Add a person. The password is taken from OCM_PASSWORD, or asked for."""
+    with opened(data) as (config, database):
+        stored = accounts.hash_password(_password())
+        account = database.write_now(lambda tx: accounts.add(tx, name, stored, name=full_name, email=email))
+        Storage(config.data).stat(account.id, "")
+        at = f" Others share with {account.id}@{config.own_host}." if config.public_url else ""
+        click.echo(f"{account.name} was added.{at}")
+
+
+@user.command("list")
+@data_option
+@json_option
+def user_list(data: str, as_json: bool) -> None:
+    """List all people."""
+    with opened(data) as (_, database):
+        found = database.read_now(accounts.everybody)
+        rows = [{"id": one.id, "name": one.name, "email": one.email, "quota": one.quota} for one in found]
+        show(rows, ("id", "name", "email", "quota"), as_json=as_json)
+
+
+@user.command("remove")
+@data_option
+@click.argument("name")
+@click.option("--with-files", is_flag=True, help="Delete their files too.")
+def user_remove(data: str, name: str, with_files: bool) -> None:
+    """Remove a person and end their shares. Their files stay, unless told otherwise."""
+    with opened(data) as (config, database):
+        database.write_now(lambda tx: _remove_person(tx, name))
+        if with_files:
+            Storage(config.data).remove_user(name)
+        click.echo(f"{name} was removed.")
+
+
+@user.command("passwd")
+@data_option
+@click.argument("name")
+def user_passwd(data: str, name: str) -> None:
+    """Set a person's password, from OCM_PASSWORD or asked for."""
+    with opened(data) as (_, database):
+        stored = accounts.hash_password(_password())
+        database.write_now(lambda tx: accounts.set_password(tx, name, stored))
+        click.echo(f"The password of {name} was changed.")
+
+
+def _remove_person(tx: Tx, name: str) -> None:
+    """Their shares end with a notice, and what they received is declined, before the account goes."""
+    accounts.get(tx, name)
+    shares.path_removed(tx, name, "")
+    for row in received.listing(tx, name):
+        received.remove(tx, row.id)
+    accounts.remove(tx, name)
+
+
+def _password() -> str:
+    given = os.environ.get("OCM_PASSWORD")
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise Invalid("Set the password in OCM_PASSWORD.")
+    first = getpass.getpass("Password: ")
+    if first != getpass.getpass("Again: "):
+        raise Invalid("The two passwords differ.")
+    return first

@@ -1,0 +1,102 @@
+"""What people share, and what is shared with them."""
+
+from __future__ import annotations
+
+import click
+
+from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.errors import Invalid
+from opencloudmesh.server import accounts, disk, received, shares, views
+from opencloudmesh.server.cli.common import data_option, json_option, opened, show
+from opencloudmesh.server.storage import Storage
+from opencloudmesh.server.trees import clean_path
+
+SHARE_COLUMNS = ("id", "state", "path", "shareWith", "permissions", "error")
+RECEIVED_COLUMNS = ("id", "state", "name", "sender", "permissions", "path")
+
+
+@click.command()
+@data_option
+@json_option
+@click.argument("path")
+@click.argument("share_with", metavar="USER@HOST")
+@click.option("--as", "owner", required=True, metavar="NAME", help="Whose file it is.")
+@click.option("--write", is_flag=True, help="They may change it.")
+@click.option("--reshare", is_flag=True, help="They may share it on.")
+@click.option("--description", default="", help="A few words to them.")
+def share(data: str, as_json: bool, path: str, share_with: str, owner: str, write: bool, reshare: bool,
+          description: str) -> None:  # fmt: skip
+    """Share PATH of a person's files with USER@HOST."""
+    with opened(data) as (config, database):
+        database.read_now(lambda tx: accounts.get(tx, owner))
+        cleaned, address = clean_path(path), Address.parse(share_with)
+        if address == Address(owner, config.own_host):
+            raise Invalid("This is their own address.")
+        is_folder = disk.is_folder(Storage(config.data).stat(owner, cleaned))
+        row = database.write_now(
+            lambda tx: shares.offer(
+                tx,
+                owner=owner,
+                path=cleaned,
+                resource_type="folder" if is_folder else "file",
+                share_with=address,
+                permissions=frozenset({"read"} | ({"write"} if write else set()) | ({"share"} if reshare else set())),
+                description=description,
+            )
+        )
+        show([views.share(row)], SHARE_COLUMNS, as_json=as_json, one=True)
+
+
+@click.command("shares")
+@data_option
+@json_option
+@click.option("--as", "owner", metavar="NAME", help="Only this person's.")
+def list_shares(data: str, as_json: bool, owner: str | None) -> None:
+    """List what is shared with people elsewhere."""
+    with opened(data) as (_, database):
+        rows = database.read_now(lambda tx: shares.listing(tx, owner))
+        show([views.share(row) for row in rows], SHARE_COLUMNS, as_json=as_json)
+
+
+@click.command("received")
+@data_option
+@json_option
+@click.option("--as", "account", metavar="NAME", help="Only this person's.")
+def list_received(data: str, as_json: bool, account: str | None) -> None:
+    """List what people elsewhere share with ours."""
+    with opened(data) as (_, database):
+        rows = database.read_now(lambda tx: received.listing(tx, account))
+        show([views.received(row) for row in rows], RECEIVED_COLUMNS, as_json=as_json)
+
+
+@click.command()
+@data_option
+@json_option
+@click.argument("share_id", metavar="ID")
+def accept(data: str, as_json: bool, share_id: str) -> None:
+    """Accept the received share ID."""
+    with opened(data) as (config, database):
+        storage = Storage(config.data)
+        row = database.write_now(lambda tx: received.accept(tx, share_id, exists=storage.exists))
+        show([views.received(row)], RECEIVED_COLUMNS, as_json=as_json, one=True)
+
+
+@click.command()
+@data_option
+@json_option
+@click.argument("share_id", metavar="ID")
+def decline(data: str, as_json: bool, share_id: str) -> None:
+    """Decline or leave the received share ID."""
+    with opened(data) as (_, database):
+        row = database.write_now(lambda tx: received.decline(tx, share_id))
+        show([views.received(row)], RECEIVED_COLUMNS, as_json=as_json, one=True)
+
+
+@click.command()
+@data_option
+@click.argument("share_id", metavar="ID")
+def unshare(data: str, share_id: str) -> None:
+    """End the share ID."""
+    with opened(data) as (_, database):
+        row = database.write_now(lambda tx: shares.unshare(tx, share_id))
+        click.echo(f"{row.path} is no longer shared with {row.share_with}.")
