@@ -52,7 +52,7 @@ DIALECTS = {
         # Seafile looks for the scheme in shareWith and for the sender in sharedBy.
         Dialect("seafile", _BRIDGE, share_with_scheme=True),
         Dialect("reva", Encoding(protocol="multi-options")),
-        Dialect("opencloud", Encoding(protocol="multi-options", uri_names=("uri", "url"))),
+        Dialect("opencloud", Encoding(protocol="multi-options", uri_names=("uri", "url"), plain_ids=True)),
         # opencloudmesh-go refuses an `options` key, knows no folders, and needs no secret besides the signature.
         Dialect(
             "opencloudmesh-go",

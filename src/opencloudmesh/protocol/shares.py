@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from opencloudmesh.protocol import base64url
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Invalid, NotSupported
 from opencloudmesh.protocol.fields import INVALID, TOO_LONG, Fields
@@ -77,8 +78,9 @@ class NewShare:
 
     def encode(self, form: Encoding) -> dict[str, Any]:
         """The JSON object to send, in the form that the peer understands."""
+        recipient = _plain_id(self.share_with.identifier) if form.plain_ids else self.share_with.identifier
         message: dict[str, Any] = {
-            "shareWith": f"{self.share_with.identifier}@{form.share_with_prefix}{self.share_with.host}",
+            "shareWith": f"{recipient}@{form.share_with_prefix}{self.share_with.host}",
             "name": self.name,
             "description": self.description,
             "providerId": self.provider_id,
@@ -106,6 +108,7 @@ class Encoding:
     uri_names: tuple[str, ...] = ("uri",)  # OpenCloud and old oCIS look for `url`
     owner_prefix: str = ""  # ownCloud 10 mounts only an owner with scheme: "https://"
     share_with_prefix: str = ""  # Seafile looks for the scheme in shareWith
+    plain_ids: bool = False  # OpenCloud invites with base64 of `id@https://host`, and knows its people only by the id
     shared_by: bool = False  # Nextcloud and Seafile
     folders: bool = True  # False: a folder is called "file"
 
@@ -144,6 +147,15 @@ def _encode_protocol(webdav: WebDav, form: Encoding) -> dict[str, Any]:
         "multi-options": {"name": "multi", "options": {}, "webdav": part},
     }
     return forms[form.protocol]
+
+
+def _plain_id(identifier: str) -> str:
+    """The id inside of a federated id; any other identifier as it is."""
+    try:
+        inside = base64url.decode(identifier.replace("+", "-").replace("/", "_")).decode()
+    except (Invalid, UnicodeDecodeError):
+        return identifier
+    return inside.rpartition("@")[0] or identifier
 
 
 def _name(fields: Fields) -> str:
