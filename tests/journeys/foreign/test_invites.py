@@ -1,0 +1,83 @@
+"""People get to know each other before the families that demand it let them share."""
+
+from __future__ import annotations
+
+import pytest
+from tests.journeys.foreign.conftest import OURS, THEIRS
+from tests.journeys.foreign.kinds import by_invite
+from tests.mesh import settled
+from tests.peers.families import start
+from tests.peers.invites import read_invite
+from tests.peers.values import InviteError
+
+
+@pytest.fixture
+async def peer(kind, cloud):
+    """As in `pair`, but nobody knows anybody yet."""
+    async with await start(kind.family, **kind.options) as started:
+        started.add_user(THEIRS, "Alice")
+        started.trust(cloud.host)
+        started.put_file(THEIRS, "in.txt", b"hello")
+        yield started
+
+
+async def our_invite(cloud):
+    invite = await cloud.api("POST", "invites", {}, who=OURS, status=201)
+    return read_invite(invite["invite"])
+
+
+@by_invite
+async def test_they_take_an_invite_of_ours(kind, cloud, peer):
+    contact = await peer.accept_invite(THEIRS, *await our_invite(cloud))
+    assert (contact.user_id, contact.name) == (OURS, "Marie Curie")
+    (known,) = await cloud.api("GET", "contacts", who=OURS)
+    assert (known["name"], known["source"]) == ("Alice", "invite")
+
+
+@by_invite
+async def test_we_take_an_invite_of_theirs_and_share_both_ways(kind, cloud, peer):
+    body = {"invite": peer.create_invite(THEIRS)}
+    known = await cloud.api("POST", "invites/accept", body, who=OURS, status=201)
+    assert known["name"] == "Alice"
+    cloud.put(OURS, "note.txt", b"radium")
+    body = {"path": "note.txt", "shareWith": known["address"]}
+    share = await cloud.api("POST", "shares", body, who=OURS, status=201)
+    await settled(cloud)
+    assert (await cloud.api("GET", f"shares/{share['id']}", who=OURS))["state"] == "sent"
+    await peer.share(THEIRS, "in.txt", cloud.address(OURS))
+    (offer,) = await cloud.api("GET", "received", who=OURS)
+    assert offer["name"] == "in.txt"
+
+
+@by_invite
+async def test_an_invite_is_not_taken_by_a_second_person(kind, cloud, peer):
+    peer.add_user("eve")
+    token, host = await our_invite(cloud)
+    await peer.accept_invite(THEIRS, token, host)
+    with pytest.raises(InviteError) as refused:
+        await peer.accept_invite("eve", token, host)
+    assert refused.value.status == 409
+
+
+@by_invite
+async def test_an_invite_that_was_never_given_is_refused_on_both_sides(kind, cloud, peer):
+    with pytest.raises(InviteError) as refused:
+        await peer.accept_invite(THEIRS, "never-given", cloud.host)
+    assert refused.value.status == 400
+    await cloud.api("POST", "invites/accept", {"invite": f"never-given@{peer.host}"}, who=OURS, status=400)
+    assert await cloud.api("GET", "contacts", who=OURS) == []
+
+
+@by_invite
+async def test_nobody_shares_with_whom_they_have_not_met(kind, cloud, peer):
+    cloud.put(OURS, "note.txt", b"radium")
+    person = peer.people[THEIRS]
+    body = {"path": "note.txt", "shareWith": f"{person.id}@{peer.host}"}
+    share = await cloud.api("POST", "shares", body, who=OURS, status=201)
+    await settled(cloud)
+    told = await cloud.api("GET", f"shares/{share['id']}", who=OURS)
+    if kind.family == "opencloud":  # it does not say so in its document, and takes what its operator's list allows
+        assert (told["state"], told["error"]) == ("sent", None)
+    else:
+        assert told["state"] == "failed"
+        assert "invite" in told["error"]
