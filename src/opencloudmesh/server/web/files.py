@@ -13,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from opencloudmesh.protocol.errors import Forbidden, Unauthenticated
+from opencloudmesh.protocol.errors import Forbidden, NotFound, Unauthenticated, Unavailable
 from opencloudmesh.server import tokens
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.outgoing import WEBDAV_PATH
+from opencloudmesh.server.trees import Tree
 from opencloudmesh.server.web import dav
 from opencloudmesh.server.web.auth import Doors, share_secret
 
@@ -54,16 +55,27 @@ async def shared(context: Context, doors: Doors, request: Request) -> Response:
     first, prefix, path = _split(request, WEBDAV_PATH)
     if first != share.id:  # asked at the root
         prefix, path = WEBDAV_PATH, request.scope["path"][len(WEBDAV_PATH) :]
-    response = await dav.serve(
-        request,
-        database=context.database,
-        tree=context.shared_tree(share),
-        prefix=prefix,
-        path=path,
-        principal=f"share:{share.id}",
-    )
+    tree, principal = context.shared_tree(share), f"share:{share.id}"
+    try:
+        response = await dav.serve(
+            request, database=context.database, tree=tree, prefix=prefix, path=path, principal=principal
+        )
+    except NotFound:
+        await _still_there(tree)
+        raise
     mesh.info("in  %s %s of the share with %s: %d", request.method, share.path, share.share_with, response.status_code)
     return response
+
+
+async def _still_there(tree: Tree) -> None:
+    """Raises `Unavailable` where what is shared cannot be found, though nobody has ended the share.
+
+    Its disk may be away. After a 404 at the root Nextcloud and ownCloud take the share off their user's list.
+    """
+    try:
+        await tree.stat("")
+    except NotFound as error:
+        raise Unavailable("What is shared here cannot be reached at the moment.", detail=error.detail) from None
 
 
 def routes(context: Context, doors: Doors) -> list[Route]:
