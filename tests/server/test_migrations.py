@@ -28,7 +28,7 @@ migrate.upgrade(sys.argv[1])
 """
 
 NewDatabase = Callable[..., str]
-HEAD = "0002"
+HEAD = "0003"
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.schema import accounts
+from opencloudmesh.server.schema import accounts, sessions
 
 # It is the identifier in an OCM Address, a folder's name and part of URLs.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
@@ -77,9 +77,10 @@ def everybody(tx: Tx) -> list[Account]:
 
 
 def set_password(tx: Tx, account_id: str, password_hash: str) -> None:
-    """Replaces the password. Raises `NotFound`."""
+    """Replaces the password, and ends every session that began with the old one. Raises `NotFound`."""
     get(tx, account_id)
     tx.run(accounts.update().where(accounts.c.id == account_id).values(password=password_hash))
+    tx.run(sessions.delete().where(sessions.c.account == account_id))
 
 
 def remove(tx: Tx, account_id: str) -> None:

@@ -41,6 +41,16 @@ accounts = Table(
     Column("created", BigInteger, nullable=False),
 )
 
+# Who is signed in, in a browser.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # SHA-256 of what the cookie says, which is kept nowhere
+    Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("until", BigInteger, nullable=False, index=True),
+    Column("created", BigInteger, nullable=False),
+)
+
 # What our users offer to people elsewhere ("outgoing" shares).
 shares = Table(
     "shares",

@@ -31,7 +31,7 @@ from opencloudmesh.protocol.notifications import Notification
 from opencloudmesh.protocol.obligations import obligations
 from opencloudmesh.protocol.shares import NewShare, ShareAnswer
 from opencloudmesh.protocol.wire import Response
-from opencloudmesh.server import accounts, contacts, locks, outbox, outgoing, peers, received, shares, tokens
+from opencloudmesh.server import accounts, contacts, locks, outbox, outgoing, peers, received, sessions, shares, tokens
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
 
@@ -230,3 +230,4 @@ def _tidy(tx: Tx) -> None:
     peers.forget_old_signatures(tx)
     locks.purge(tx)
     tokens.purge(tx)
+    sessions.purge(tx)
