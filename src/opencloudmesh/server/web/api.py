@@ -7,8 +7,6 @@ described in `openapi.py`, which a test holds against these routes.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -16,17 +14,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from opencloudmesh.protocol.address import Address
-from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, UnsupportedMediaType
+from opencloudmesh.protocol.errors import UnsupportedMediaType
 from opencloudmesh.protocol.fields import Fields
 from opencloudmesh.protocol.wire import decode_object
 from opencloudmesh.server import contacts, introductions, invites, received, shares, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
-from opencloudmesh.server.trees import ALL, READ, clean_path
 from opencloudmesh.server.web import openapi
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.bodies import read_body
 from opencloudmesh.server.web.errors import json_response
+from opencloudmesh.server.web.shares import NewShare, offer
 
 BASE = "/api/v1"
 MAX_BODY = 65_536  # bytes
@@ -48,22 +46,7 @@ async def list_shares(context: Context, account: Account, _request: Request) -> 
 
 async def create_share(context: Context, account: Account, request: Request) -> Response:
     """I share a file or folder."""
-    wanted = NewShare.read(await _read_object(request))
-    if wanted.share_with == Address(account.id, context.config.own_host):
-        raise Invalid("This is your own address.", fields=[FieldError("shareWith", "INVALID")])
-    is_folder = await _is_folder(context, account, wanted.path)
-    row = await context.commit(
-        lambda tx: shares.offer(
-            tx,
-            owner=account.id,
-            path=wanted.path,
-            resource_type="folder" if is_folder else "file",
-            share_with=wanted.share_with,
-            permissions=wanted.permissions,
-            description=wanted.description,
-            expiration=wanted.expiration,
-        )
-    )
+    row = await offer(context, account, NewShare.read(await _read_object(request)))
     return json_response(views.share(row), 201, {"Location": f"{BASE}/shares/{row.id}"})
 
 
@@ -196,49 +179,6 @@ def routes(context: Context, doors: Doors) -> list[Route]:
 
     operations = [Route(BASE + path, endpoint(of), methods=list(of)) for path, of in OPERATIONS.items()]
     return [*operations, Route(f"{BASE}/openapi.json", description)]
-
-
-@dataclass(frozen=True, slots=True)
-class NewShare:
-    """The body of `POST shares`."""
-
-    path: str
-    share_with: Address
-    permissions: frozenset[str]
-    description: str
-    expiration: int | None
-
-    @classmethod
-    def read(cls, body: dict[str, Any]) -> NewShare:
-        """Raises `Invalid` naming every wrong field."""
-        fields = Fields(body)
-        text = fields.text("path")
-        wanted = cls(
-            path=fields.parsed("path", clean_path, text, "") if text else "",
-            share_with=fields.address("shareWith"),
-            permissions=frozenset(fields.words("permissions")) if "permissions" in body else frozenset({READ}),
-            description=fields.text("description", required=False),
-            expiration=fields.number("expiration"),
-        )
-        if not isinstance(body.get("permissions", []), list) or not (wanted.permissions and wanted.permissions <= ALL):
-            fields.wrong("permissions")
-        fields.check("The share is not complete.")
-        return wanted
-
-
-async def _is_folder(context: Context, account: Account, path: str) -> bool:
-    """Whether what is to be shared is a folder.
-
-    Raises `Invalid` where there is nothing, `Forbidden` for what is somebody else's.
-    """
-    try:
-        return (await context.own_tree(account.id).stat(path)).is_folder
-    except NotFound:
-        pass
-    with suppress(NotFound):
-        await context.tree(account.id).stat(path)
-        raise Forbidden("This belongs to somebody else, who shared it with you.")
-    raise Invalid("There is no such file or folder.", fields=[FieldError("path", "NOT_FOUND")])
 
 
 async def _read_object(request: Request) -> dict[str, Any]:

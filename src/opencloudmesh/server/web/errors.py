@@ -8,7 +8,7 @@ as one sentence.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -29,6 +29,10 @@ SENTENCES = {
 }
 
 
+# Shows an error to a person in a browser; None for those who are told in JSON.
+Page = Callable[[OcmError, int, Mapping[str, str], Scope], Response | None]
+
+
 class AbortedError(Exception):
     """A response that had begun and could not be completed: the connection has to be cut."""
 
@@ -36,8 +40,9 @@ class AbortedError(Exception):
 class Errors:
     """ASGI middleware around the whole application: nothing but a response leaves it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, page: Page = lambda *_: None) -> None:
         self._app = app
+        self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers with the application, or with its error."""
@@ -55,17 +60,24 @@ class Errors:
         try:
             await self._app(scope, receive, watched)
         except Exception as error:
-            response = _answer(error, scope)
+            response = self._answer(error, scope)
             if begun:  # it cannot be taken back, but must not look complete
                 raise AbortedError("A response could not be completed.") from None
             await response(scope, receive, send)
 
+    def _answer(self, error: Exception, scope: Scope) -> Response:
+        if isinstance(error, HTTPException):  # of the router
+            told = OcmError(SENTENCES.get(error.status_code, error.detail))
+            status, headers = error.status_code, error.headers or {}
+            page = self._page(told, status, headers, scope)
+            return page or json_response({"message": told.message}, status, headers)
+        told = _as_told(error, scope)
+        return self._page(told, told.status, _headers(told), scope) or respond(told)
+
 
 def respond(error: OcmError) -> Response:
     """The response that tells an error."""
-    headers = {}
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(error.retry_after)
+    headers = _headers(error)
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = CHALLENGE
     body: dict[str, Any] = {"message": error.message}
@@ -82,11 +94,8 @@ def json_response(value: object, status: int = 200, headers: Mapping[str, str] |
     return Response(encode_json(value), status, headers, media_type="application/json")
 
 
-def _answer(error: Exception, scope: Scope) -> Response:
-    if isinstance(error, HTTPException):  # of the router
-        message = SENTENCES.get(error.status_code, error.detail)
-        return json_response({"message": message}, error.status_code, error.headers)
-    return respond(_as_told(error, scope))
+def _headers(error: OcmError) -> dict[str, str]:
+    return {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
 
 
 def _as_told(error: Exception, scope: Scope) -> OcmError:

@@ -1,0 +1,80 @@
+"""A person shares a file or folder: what they say, and what is looked at before the gesture.
+
+The API and the pages both come through here.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound
+from opencloudmesh.protocol.fields import Fields
+from opencloudmesh.server import shares
+from opencloudmesh.server.accounts import Account
+from opencloudmesh.server.context import Context
+from opencloudmesh.server.trees import ALL, READ, clean_path
+
+
+@dataclass(frozen=True, slots=True)
+class NewShare:
+    """What a person says of a share that they want: the body of `POST shares`, or a form."""
+
+    path: str
+    share_with: Address
+    permissions: frozenset[str]
+    description: str
+    expiration: int | None
+
+    @classmethod
+    def read(cls, body: dict[str, Any]) -> NewShare:
+        """Raises `Invalid` naming every wrong field."""
+        fields = Fields(body)
+        text = fields.text("path")
+        wanted = cls(
+            path=fields.parsed("path", clean_path, text, "") if text else "",
+            share_with=fields.address("shareWith"),
+            permissions=frozenset(fields.words("permissions")) if "permissions" in body else frozenset({READ}),
+            description=fields.text("description", required=False),
+            expiration=fields.number("expiration"),
+        )
+        if not isinstance(body.get("permissions", []), list) or not (wanted.permissions and wanted.permissions <= ALL):
+            fields.wrong("permissions")
+        fields.check("The share is not complete.")
+        return wanted
+
+
+async def offer(context: Context, account: Account, wanted: NewShare) -> shares.Row:
+    """The person shares it. Raises what `shares.offer` raises, `Invalid` for what is not there, `Forbidden`."""
+    if wanted.share_with == Address(account.id, context.config.own_host):
+        raise Invalid("This is your own address.", fields=[FieldError("shareWith", "INVALID")])
+    folder = await is_folder(context, account, wanted.path)
+    return await context.commit(
+        lambda tx: shares.offer(
+            tx,
+            owner=account.id,
+            path=wanted.path,
+            resource_type="folder" if folder else "file",
+            share_with=wanted.share_with,
+            permissions=wanted.permissions,
+            description=wanted.description,
+            expiration=wanted.expiration,
+        )
+    )
+
+
+async def is_folder(context: Context, account: Account, path: str) -> bool:
+    """Whether what is to be shared is a folder.
+
+    Raises `Invalid` where there is nothing, `Forbidden` for what is somebody else's.
+    """
+    try:
+        return (await context.own_tree(account.id).stat(path)).is_folder
+    except NotFound:
+        pass
+    with suppress(NotFound):
+        await context.tree(account.id).stat(path)
+        raise Forbidden("This belongs to somebody else, who shared it with you.")
+    raise Invalid("There is no such file or folder.", fields=[FieldError("path", "NOT_FOUND")])
