@@ -1,0 +1,133 @@
+"""Measures one process of ours beside nginx and Apache, and prints a table in Markdown.
+
+    make bench                          under three minutes
+    python -m bench --quick             under forty seconds, with smaller numbers of everything: trust the ratios only
+
+Everything is on loopback and in a temporary folder, which is gone afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench import machine, measures
+from bench.load import CONNECTIONS, Generator
+from bench.measures import Plan, Shares, tell
+from bench.sender import Sender
+from bench.servers import REFERENCES, Server, ours
+
+MEGA = 1_000_000
+ABSENT = "-"
+Row = list[str]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measures what we claim about speed.")
+    parser.add_argument("--quick", action="store_true", help="take under 40 seconds")
+    parser.add_argument("--spread", action="store_true", help="let servers use every core, also those of the clients")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that it cleans up as for Ctrl-C
+    try:
+        measure(measures.QUICK if options.quick else measures.FULL, [] if options.spread else machine.pin())
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def measure(plan: Plan, pinned: Sequence[str]) -> None:
+    """Starts everything, measures, prints."""
+    begun = time.monotonic()
+    with ExitStack() as stack:
+        place = machine.folder_for_work()
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".bench-", dir=place)))
+        folder.chmod(0o755)  # root's Apache serves as somebody else
+        (folder / ".gitignore").write_text("*\n")
+        servers = [stack.enter_context(ours(folder / "ours", pinned))]
+        missing = []
+        for name, start in REFERENCES:
+            server = stack.enter_context(start(folder / name, pinned))
+            servers += [server] if server else []
+            missing += [] if server else [f"{name} is not here and left out"]
+        missing += [f"{server.name} has no PROPFIND module" for server in servers if not server.propfind]
+        measures.make_big(folder / "big", plan.big)
+        for server in servers:
+            measures.prepare(server, folder / "big")
+        rows = [*_protocol_rows(stack, servers, plan), *_file_rows(stack, servers, plan)]
+        _print(rows, servers, [machine.file_system(folder), *missing], pinned)
+    tell(f"{time.monotonic() - begun:.0f} seconds in all")
+
+
+def _protocol_rows(stack: ExitStack, servers: Sequence[Server], plan: Plan) -> list[Row]:
+    """What only ours does."""
+    generator = stack.enter_context(Generator.running())
+    sender = stack.enter_context(Sender.running())
+    rest = [ABSENT] * (len(servers) - 1)
+    tell("signed shares ...")
+    shares: Shares = measures.shares(servers[0], generator, sender, plan)
+    tell("discovery ...")
+    discovery = measures.discovery(servers[0], generator, plan)
+    return [
+        [f"signed shares stored a second ({shares.stored:,} of {shares.accepted:,})", f"{shares.rate:,.0f}", *rest],
+        ["of these p50 / p99, ms", f"{shares.p50:.0f} / {shares.p99:.0f}", *rest],
+        ["discovery documents a second", f"{discovery:,.0f}", *rest],
+    ]
+
+
+def _file_rows(stack: ExitStack, servers: Sequence[Server], plan: Plan) -> list[Row]:
+    """What the references do too."""
+    generator = stack.enter_context(Generator.running())
+    size = f"{plan.big / 1000 / MEGA:g} GB"
+
+    def each(title: str, work: Callable[[Server], list[str]]) -> list[list[str]]:
+        tell(f"{title} ...")
+        return list(map(list, zip(*map(work, servers), strict=True)))
+
+    def upload(server: Server) -> list[str]:
+        return [f"{speed / MEGA:,.0f}" for speed in measures.upload(server, plan)]
+
+    def listing(server: Server) -> list[str]:
+        if not server.propfind:
+            return [ABSENT, ABSENT]
+        rate, alone = measures.listing(server, generator, plan)
+        return [f"{rate:,.0f}", f"{alone:.1f}"]
+
+    (get,) = each("GET", lambda server: [f"{measures.download(server, plan) / MEGA:,.0f}"])
+    answered, durable = each("PUT", upload)
+    (small,) = each("small GETs", lambda server: [f"{measures.small(server, generator, plan):,.0f}"])
+    listed, alone = each("PROPFIND", listing)
+    return [
+        [f"GET {size}, MB/s", *get],
+        [f"PUT {size}, MB/s until answered (ours: on disk)", *answered],
+        [f"PUT {size}, MB/s until on disk", *durable],
+        ["GET 4 KB a second", *small],
+        [f"PROPFIND of {measures.ENTRIES:,} files a second", *listed],
+        ["of these one alone, ms", *alone],
+    ]
+
+
+def _print(rows: list[Row], servers: Sequence[Server], remarks: Sequence[str], pinned: Sequence[str]) -> None:
+    kind, *missing = remarks
+    cores = f"each server on core {pinned[-1]}, clients on the others" if pinned else "servers and clients share cores"
+    print(f"{machine.described()}; {kind}; {cores}.")
+    print(
+        f"{CONNECTIONS} connections, for PROPFIND {measures.LISTERS}; Basic auth; one process of `ocm serve`, SQLite."
+    )
+    for sentence in missing:
+        print(f"{sentence}.")
+    table = [["", *(server.name for server in servers)], *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(len(servers) + 1)]
+    table.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
+    print()
+    for first, *others in table:
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
+        print(f"| {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
