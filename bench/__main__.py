@@ -9,6 +9,8 @@ Everything is on loopback and in a temporary folder, which is gone afterwards.
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -19,12 +21,14 @@ from pathlib import Path
 
 from bench import machine, measures
 from bench.load import CONNECTIONS, Generator
-from bench.measures import Plan, Shares, tell
+from bench.measures import Plan, Shares, Speed, tell
 from bench.sender import Sender
 from bench.servers import REFERENCES, Server, ours
 
 MEGA = 1_000_000
 ABSENT = "-"
+CPU = "- CPU of the server for each, ms"
+MUCH = 0.5  # load, before we begin
 Row = list[str]
 
 
@@ -42,24 +46,25 @@ def main() -> None:
 
 def measure(plan: Plan, pinned: Sequence[str]) -> None:
     """Starts everything, measures, prints."""
-    begun = time.monotonic()
+    begun, busy = time.monotonic(), machine.load_average()
+    load = os.getloadavg()[0]
     with ExitStack() as stack:
         place = machine.folder_for_work()
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".bench-", dir=place)))
         folder.chmod(0o755)  # root's Apache serves as somebody else
         (folder / ".gitignore").write_text("*\n")
         servers = [stack.enter_context(ours(folder / "ours", pinned))]
-        missing = []
+        remarks = []
         for name, start in REFERENCES:
             server = stack.enter_context(start(folder / name, pinned))
             servers += [server] if server else []
-            missing += [] if server else [f"{name} is not here and left out"]
-        missing += [f"{server.name} has no PROPFIND module" for server in servers if not server.propfind]
+            remarks += [] if server else [f"{name} is not here and left out"]
+        remarks += [f"{server.name} has no PROPFIND module" for server in servers if not server.propfind]
         measures.make_big(folder / "big", plan.big)
         for server in servers:
             measures.prepare(server, folder / "big")
         rows = [*_protocol_rows(stack, servers, plan), *_file_rows(stack, servers, plan)]
-        _print(rows, servers, [machine.file_system(folder), *missing], pinned)
+        _print(rows, servers, [machine.file_system(folder), *remarks], pinned, busy)
     tell(f"{time.monotonic() - begun:.0f} seconds in all")
 
 
@@ -73,9 +78,11 @@ def _protocol_rows(stack: ExitStack, servers: Sequence[Server], plan: Plan) -> l
     tell("discovery ...")
     discovery = measures.discovery(servers[0], generator, plan)
     return [
-        [f"signed shares stored a second ({shares.stored:,} of {shares.accepted:,})", f"{shares.rate:,.0f}", *rest],
-        ["of these p50 / p99, ms", f"{shares.p50:.0f} / {shares.p99:.0f}", *rest],
-        ["discovery documents a second", f"{discovery:,.0f}", *rest],
+        [f"signed shares stored a second ({shares.stored:,} of {shares.accepted:,})", _rate(shares.speed), *rest],
+        ["- p50 / p99, ms", f"{shares.p50:.0f} / {shares.p99:.0f}", *rest],
+        [CPU, _cpu(shares.speed), *rest],
+        ["discovery documents a second", _rate(discovery), *rest],
+        [CPU, _cpu(discovery), *rest],
     ]
 
 
@@ -93,39 +100,59 @@ def _file_rows(stack: ExitStack, servers: Sequence[Server], plan: Plan) -> list[
 
     def listing(server: Server) -> list[str]:
         if not server.propfind:
-            return [ABSENT, ABSENT]
-        rate, alone = measures.listing(server, generator, plan)
-        return [f"{rate:,.0f}", f"{alone:.1f}"]
+            return [ABSENT] * 3
+        speed, alone = measures.listing(server, generator, plan)
+        return [_rate(speed), f"{alone:.1f}", _cpu(speed)]
+
+    def small(server: Server) -> list[str]:
+        speed = measures.small(server, generator, plan)
+        return [_rate(speed), _cpu(speed)]
 
     (get,) = each("GET", lambda server: [f"{measures.download(server, plan) / MEGA:,.0f}"])
     answered, durable = each("PUT", upload)
-    (small,) = each("small GETs", lambda server: [f"{measures.small(server, generator, plan):,.0f}"])
-    listed, alone = each("PROPFIND", listing)
+    gets, gets_cpu = each("small GETs", small)
+    listed, alone, listed_cpu = each("PROPFIND", listing)
     return [
         [f"GET {size}, MB/s", *get],
         [f"PUT {size}, MB/s until answered (ours: on disk)", *answered],
         [f"PUT {size}, MB/s until on disk", *durable],
-        ["GET 4 KB a second", *small],
+        ["GET 4 KB a second", *gets],
+        [CPU, *gets_cpu],
         [f"PROPFIND of {measures.ENTRIES:,} files a second", *listed],
-        ["of these one alone, ms", *alone],
+        ["- one alone, ms", *alone],
+        [CPU, *listed_cpu],
     ]
 
 
-def _print(rows: list[Row], servers: Sequence[Server], remarks: Sequence[str], pinned: Sequence[str]) -> None:
-    kind, *missing = remarks
+def _rate(speed: Speed) -> str:
+    return f"{speed.rate:,.0f}"
+
+
+def _cpu(speed: Speed) -> str:
+    return f"{1000 * speed.cpu:.2f}"
+
+
+def _print(
+    rows: list[Row], servers: Sequence[Server], remarks: Sequence[str], pinned: Sequence[str], busy: str
+) -> None:
+    kind, *others = remarks
     cores = f"each server on core {pinned[-1]}, clients on the others" if pinned else "servers and clients share cores"
-    print(f"{machine.described()}; {kind}; {cores}.")
+    print(f"{machine.described()}; {cores}.")
+    print(f"Load average before: {busy}. Other load disturbs every number: believe only those of an idle machine.")
+    print(f"One process of `ocm serve`, SQLite on {kind}. Ours answers a PUT or a share once it is on disk (fsync);")
+    print("the references do not wait for the disk.")
     print(
-        f"{CONNECTIONS} connections, for PROPFIND {measures.LISTERS}; Basic auth; one process of `ocm serve`, SQLite."
+        f"{CONNECTIONS} connections, for PROPFIND {measures.LISTERS}; Basic auth; discovery and 4 KB GETs asked by "
+        f"{'wrk' if shutil.which('wrk') else 'our own client'}."
     )
-    for sentence in missing:
+    for sentence in others:
         print(f"{sentence}.")
     table = [["", *(server.name for server in servers)], *rows]
     widths = [max(len(row[column]) for row in table) for column in range(len(servers) + 1)]
     table.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
     print()
-    for first, *others in table:
-        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
+    for first, *rest in table:
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))]
         print(f"| {' | '.join(cells)} |")
 
 

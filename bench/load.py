@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat, takewhile
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 CONNECTIONS = 32
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -45,6 +45,13 @@ class Answers:
         return 1000 * self.latencies[min(len(self.latencies) - 1, len(self.latencies) * percent // 100)]
 
 
+class Count(NamedTuple):
+    """How many answers came, and how many a second."""
+
+    answers: int
+    rate: float
+
+
 class Generator:
     """A process that asks."""
 
@@ -65,13 +72,13 @@ class Generator:
             process.terminate()
             process.join()
 
-    def ask(self, port: int, requests: list[bytes], *, connections: int = CONNECTIONS) -> Answers:
-        """Sends each request once; every connection sends its next one as soon as it has an answer."""
-        return self._do(port, requests, None, connections)
+    def ask(self, port: int, requests: list[bytes], seconds: float) -> Answers:
+        """Sends each request once while there is time; every connection goes on as soon as it has an answer."""
+        return self._do(port, requests, seconds, CONNECTIONS)
 
     def repeat(self, port: int, request: bytes, seconds: float, *, connections: int = CONNECTIONS) -> Answers:
         """Sends one request again and again."""
-        return self._do(port, [request], seconds, connections)
+        return self._do(port, request, seconds, connections)
 
     def _do(self, *task: Any) -> Answers:
         self._pipe.send(task)
@@ -82,23 +89,23 @@ class Generator:
         return result
 
 
-def rate(load: Generator, port: int, request: bytes, seconds: float) -> float:
-    """Answers a second to one request, by `wrk` where it is here. Raises `RuntimeError` where not all are good."""
+def count(load: Generator, port: int, request: bytes, seconds: float) -> Count:
+    """Answers to one request that is sent again and again, by `wrk` where it is here. Raises `RuntimeError` where not all are good."""
     wrk = shutil.which("wrk")
     if wrk is None:
         answers = load.repeat(port, request, seconds)
         expect(answers.statuses, 200)
-        return answers.rate
+        return Count(len(answers.latencies), answers.rate)
     first, *fields = request.decode().strip().split("\r\n")
     command = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s"]
     for field in fields:
         command += ["-H", field]
     command.append(f"http://127.0.0.1:{port}{first.split()[1]}")
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = re.search(r"Requests/sec: *([\d.]+)", told)
+    found = re.search(r"(\d+) requests in .*Requests/sec: *([\d.]+)", told, re.DOTALL)
     if found is None or "Non-2xx" in told or "Socket errors" in told:
         raise RuntimeError(f"wrk says:\n{told}")
-    return float(found[1])
+    return Count(int(found[1]), float(found[2]))
 
 
 def expect(statuses: Counter[int], status: int) -> None:
@@ -117,14 +124,12 @@ def _work(pipe: Connection) -> None:
         pipe.send(result)
 
 
-async def _ask(port: int, requests: list[bytes], seconds: float | None, connections: int) -> Answers:
+async def _ask(port: int, requests: list[bytes] | bytes, seconds: float, connections: int) -> Answers:
     loop = asyncio.get_running_loop()
     begun = time.perf_counter()
-    todo: Iterable[bytes] = requests
-    if seconds is not None:
-        until = begun + seconds
-        todo = takewhile(lambda _: time.perf_counter() < until, repeat(requests[0]))
-    shared, statuses, latencies = iter(todo), Counter[int](), list[float]()
+    todo: Iterable[bytes] = repeat(requests) if isinstance(requests, bytes) else requests
+    shared = takewhile(lambda _: time.perf_counter() < begun + seconds, todo)
+    statuses, latencies = Counter[int](), list[float]()
 
     def answered(status: int, latency: float) -> None:
         statuses[status] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
@@ -63,6 +64,20 @@ def pin() -> list[str]:
     return [taskset, "-c", str(first)]
 
 
+def cpu_seconds(session: int) -> float:
+    """What the processes of a session have used so far; 0 where that cannot be seen.
+
+    On a machine that does other things too, it tells more than what they got done in a time.
+    """
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()  # from the third on: see proc(5)
+            if int(fields[3]) == session:
+                ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def folder_for_work() -> Path:
     """Where temporary folders go: TMPDIR where it is set, else the repository's own disk, for /tmp may be memory."""
     return Path(os.environ.get("TMPDIR") or ROOT)
@@ -72,6 +87,11 @@ def file_system(folder: Path) -> str:
     """The kind of file system that a folder is on."""
     told = subprocess.run(["df", "-PT", folder], capture_output=True, text=True, check=False).stdout.split("\n")
     return told[1].split()[1] if len(told) > 1 and told[1] else "an unknown file system"
+
+
+def load_average() -> str:
+    """How busy the machine is with other work, before any of ours."""
+    return f"{os.getloadavg()[0]:.1f}"
 
 
 def described() -> str:

@@ -12,11 +12,15 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 from bench import load
 from bench.load import Generator
+from bench.machine import cpu_seconds
 from bench.sender import Sender
 from bench.servers import USER, Server
+
+T = TypeVar("T")
 
 SMALL, FOLDER, ENTRIES = "small.bin", "folder", 1000
 BIG, UPLOADED = "big.bin", "uploaded.bin"
@@ -32,22 +36,30 @@ QUESTION = (
 class Plan:
     """How much is measured."""
 
-    shares: int
-    warm_up: int  # shares
-    seconds: float  # for each measure that counts what is done in a time
+    shares: int  # that are signed beforehand; more than can be sent in the time for them
+    share_seconds: float
+    warm_up: float  # seconds of shares
+    seconds: float  # for each other measure that counts what is done in a time
     big: int  # bytes
     repeats: int  # of the big transfers; the median counts
 
 
-FULL = Plan(shares=10_000, warm_up=500, seconds=4, big=1_000_000_000, repeats=3)
-QUICK = Plan(shares=1_000, warm_up=200, seconds=1, big=100_000_000, repeats=1)
+FULL = Plan(shares=20_000, share_seconds=15, warm_up=2, seconds=4, big=1_000_000_000, repeats=3)
+QUICK = Plan(shares=2_500, share_seconds=3, warm_up=1, seconds=1, big=100_000_000, repeats=1)
+
+
+class Speed(NamedTuple):
+    """Answers a second, and the seconds of processor time that each costs the server."""
+
+    rate: float
+    cpu: float
 
 
 @dataclass(frozen=True, slots=True)
 class Shares:
     """How offers went: those answered with 201, and those that are in the database."""
 
-    rate: float
+    speed: Speed
     accepted: int
     stored: int
     p50: float  # milliseconds
@@ -79,37 +91,35 @@ def shares(server: Server, generator: Generator, sender: Sender, plan: Plan) -> 
     recipient = f"{USER}@localhost:{server.port}"
     answers = generator.ask(server.port, sender.messages(recipient, plan.warm_up))
     load.expect(answers.statuses, 201)
-    before = _stored(server)
-    answers = generator.ask(server.port, sender.messages(recipient, plan.shares))
+    messages, before = sender.messages(recipient, plan.shares), _stored(server)
+    answers, cpu = _with_cpu(server, lambda: generator.ask(server.port, messages))
     load.expect(answers.statuses, 201)
-    stored = _stored(server) - before
-    if stored != answers.statuses[201]:
-        raise RuntimeError(f"{answers.statuses[201]} shares were accepted, and {stored} are in the database.")
-    return Shares(answers.rate, answers.statuses[201], stored, answers.percentile(50), answers.percentile(99))
+    stored, accepted = _stored(server) - before, answers.statuses[201]
+    if stored != accepted:
+        raise RuntimeError(f"{accepted} shares were accepted, and {stored} are in the database.")
+    speed = Speed(answers.rate, cpu / stored)
+    return Shares(speed, accepted, stored, answers.percentile(50), answers.percentile(99))
 
 
-def discovery(server: Server, generator: Generator, plan: Plan) -> float:
-    """Discovery documents a second."""
+def discovery(server: Server, generator: Generator, plan: Plan) -> Speed:
+    """Discovery documents."""
     request = f"GET /.well-known/ocm HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n".encode()
-    load.rate(generator, server.port, request, plan.seconds / 4)
-    return load.rate(generator, server.port, request, plan.seconds)
+    return _again_and_again(server, generator, request, plan)
 
 
-def small(server: Server, generator: Generator, plan: Plan) -> float:
-    """GETs of 4 KB a second."""
-    request = server.head("GET", SMALL)
-    load.rate(generator, server.port, request, plan.seconds / 4)
-    return load.rate(generator, server.port, request, plan.seconds)
+def small(server: Server, generator: Generator, plan: Plan) -> Speed:
+    """GETs of 4 KB."""
+    return _again_and_again(server, generator, server.head("GET", SMALL), plan)
 
 
-def listing(server: Server, generator: Generator, plan: Plan) -> tuple[float, float]:
-    """PROPFINDs of the folder: how many a second, and the milliseconds of one that comes alone."""
+def listing(server: Server, generator: Generator, plan: Plan) -> tuple[Speed, float]:
+    """PROPFINDs of the folder, and the milliseconds of one that comes alone."""
     fields = ("Depth: 1", "Content-Type: application/xml", f"Content-Length: {len(QUESTION)}")
     request = server.head("PROPFIND", FOLDER + "/", *fields) + QUESTION
     alone = generator.repeat(server.port, request, plan.seconds / 2, connections=1)
-    several = generator.repeat(server.port, request, plan.seconds, connections=LISTERS)
+    several, cpu = _with_cpu(server, lambda: generator.repeat(server.port, request, plan.seconds, connections=LISTERS))
     load.expect(alone.statuses + several.statuses, 207)
-    return several.rate, alone.percentile(50)
+    return Speed(several.rate, cpu / len(several.latencies)), alone.percentile(50)
 
 
 def download(server: Server, plan: Plan) -> float:
@@ -139,6 +149,18 @@ def upload(server: Server, plan: Plan) -> tuple[float, float]:
         durable.append(_timed(put))
     (server.files / UPLOADED).unlink()
     return plan.big / statistics.median(answered), plan.big / statistics.median(durable)
+
+
+def _again_and_again(server: Server, generator: Generator, request: bytes, plan: Plan) -> Speed:
+    load.count(generator, server.port, request, plan.seconds / 4)  # to warm up
+    found, cpu = _with_cpu(server, lambda: load.count(generator, server.port, request, plan.seconds))
+    return Speed(found.rate, cpu / found.answers)
+
+
+def _with_cpu(server: Server, work: Callable[[], T]) -> tuple[T, float]:
+    """What comes of it, and the seconds of processor time that the server used meanwhile."""
+    before = cpu_seconds(server.session)
+    return work(), cpu_seconds(server.session) - before
 
 
 def _stored(server: Server) -> int:

@@ -70,9 +70,12 @@ DocumentRoot {files}
 APACHE_LOADS = "mpm_event unixd authn_core authn_file authz_core authz_user auth_basic dav dav_fs"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Server:
-    """One that runs. `files` is where the tree is on disk, `path` where it is in URLs, with "/" at its end."""
+    """One that runs. `files` is where the tree is on disk, `path` where it is in URLs, with "/" at its end.
+
+    `session` is that of its processes.
+    """
 
     name: str
     port: int
@@ -80,6 +83,7 @@ class Server:
     path: str
     log: Path
     propfind: bool = True
+    session: int = 0
 
     def head(self, method: str, path: str, *fields: str) -> bytes:
         """A request without a body, or its beginning."""
@@ -186,6 +190,7 @@ def _running(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
         )
     try:
+        server.session = process.pid
         if not wait_for(server.port, lambda: process.poll() is None):
             raise SystemExit(f"{server.name} did not start:\n{server.log.read_text(errors='replace')[-2000:]}")
         yield
