@@ -9,7 +9,6 @@ Everything is on loopback and in a temporary folder, which is gone afterwards.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import signal
 import sys
@@ -28,7 +27,6 @@ from bench.servers import REFERENCES, Server, ours
 MEGA = 1_000_000
 ABSENT = "-"
 CPU = "- CPU of the server for each, ms"
-MUCH = 0.5  # load, before we begin
 Row = list[str]
 
 
@@ -47,7 +45,6 @@ def main() -> None:
 def measure(plan: Plan, pinned: Sequence[str]) -> None:
     """Starts everything, measures, prints."""
     begun, busy = time.monotonic(), machine.load_average()
-    load = os.getloadavg()[0]
     with ExitStack() as stack:
         place = machine.folder_for_work()
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".bench-", dir=place)))
@@ -138,7 +135,7 @@ def _print(
     kind, *others = remarks
     cores = f"each server on core {pinned[-1]}, clients on the others" if pinned else "servers and clients share cores"
     print(f"{machine.described()}; {cores}.")
-    print(f"Load average before: {busy}. Other load disturbs every number: believe only those of an idle machine.")
+    print(f"Load average before: {busy}. Where the machine does other things too, believe only what is said of CPU.")
     print(f"One process of `ocm serve`, SQLite on {kind}. Ours answers a PUT or a share once it is on disk (fsync);")
     print("the references do not wait for the disk.")
     print(

@@ -90,7 +90,10 @@ class Generator:
 
 
 def count(load: Generator, port: int, request: bytes, seconds: float) -> Count:
-    """Answers to one request that is sent again and again, by `wrk` where it is here. Raises `RuntimeError` where not all are good."""
+    """Answers to one request that is sent again and again, by `wrk` where it is here.
+
+    Raises `RuntimeError` where not all are good.
+    """
     wrk = shutil.which("wrk")
     if wrk is None:
         answers = load.repeat(port, request, seconds)

@@ -38,14 +38,14 @@ class Plan:
 
     shares: int  # that are signed beforehand; more than can be sent in the time for them
     share_seconds: float
-    warm_up: float  # seconds of shares
+    warm_up: int  # the first so many of them do not count
     seconds: float  # for each other measure that counts what is done in a time
     big: int  # bytes
     repeats: int  # of the big transfers; the median counts
 
 
-FULL = Plan(shares=20_000, share_seconds=15, warm_up=2, seconds=4, big=1_000_000_000, repeats=3)
-QUICK = Plan(shares=2_500, share_seconds=3, warm_up=1, seconds=1, big=100_000_000, repeats=1)
+FULL = Plan(shares=20_000, share_seconds=15, warm_up=500, seconds=4, big=1_000_000_000, repeats=3)
+QUICK = Plan(shares=2_500, share_seconds=3, warm_up=200, seconds=1, big=100_000_000, repeats=1)
 
 
 class Speed(NamedTuple):
@@ -89,10 +89,11 @@ def make_big(path: Path, size: int) -> None:
 def shares(server: Server, generator: Generator, sender: Sender, plan: Plan) -> Shares:
     """Signed offers that are accepted and durably stored."""
     recipient = f"{USER}@localhost:{server.port}"
-    answers = generator.ask(server.port, sender.messages(recipient, plan.warm_up))
-    load.expect(answers.statuses, 201)
-    messages, before = sender.messages(recipient, plan.shares), _stored(server)
-    answers, cpu = _with_cpu(server, lambda: generator.ask(server.port, messages))
+    messages = sender.messages(recipient, plan.shares)
+    warm_up = generator.ask(server.port, messages[: plan.warm_up], plan.share_seconds)
+    load.expect(warm_up.statuses, 201)
+    before = _stored(server)
+    answers, cpu = _with_cpu(server, lambda: generator.ask(server.port, messages[plan.warm_up :], plan.share_seconds))
     load.expect(answers.statuses, 201)
     stored, accepted = _stored(server) - before, answers.statuses[201]
     if stored != accepted:
