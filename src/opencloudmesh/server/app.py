@@ -25,9 +25,10 @@ from opencloudmesh.protocol.errors import Invalid
 from opencloudmesh.server import config as settings
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import Context
-from opencloudmesh.server.web import api, documents, files, ocm
+from opencloudmesh.server.web import api, documents, files, ocm, pages
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.errors import Errors
+from opencloudmesh.server.web.pages.visits import Look
 from opencloudmesh.server.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -70,13 +71,15 @@ class Cloud:
 def application(context: Context) -> ASGIApp:
     """All routes, and around them the one place where errors become responses."""
     doors = Doors(context)
+    look = Look(context.config, DEVELOPMENT if context.config.development else "")
     routes = [
         *ocm.routes(context),
         *documents.routes(context),
         *api.routes(context, doors),
         *files.routes(context, doors),
+        *pages.routes(context, doors, look),
     ]
-    return Errors(Router(routes, redirect_slashes=False))
+    return Errors(Router(routes, redirect_slashes=False), look.error)
 
 
 def serve(config: Config) -> None:

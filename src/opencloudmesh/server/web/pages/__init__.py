@@ -1,0 +1,79 @@
+"""The pages that people use: HTML made here, which works without a script, one module for each noun.
+
+Every page but the one to sign in is for the person whose session the cookie names (`login.signed_in`), and shows only
+what is theirs. Every form must come from a page of ours (`visits.check_origin`).
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from opencloudmesh.server.context import Context
+from opencloudmesh.server.web.auth import Doors
+from opencloudmesh.server.web.pages import files, inbox, invites, shares
+from opencloudmesh.server.web.pages.login import HOME, Endpoint, Handler, login, logout, signed_in
+from opencloudmesh.server.web.pages.visits import STATIC, Look, Static, Visit, redirect
+
+KEPT = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+
+
+async def home(_visit: Visit) -> Response:
+    """The address of the cloud alone."""
+    return redirect(HOME)
+
+
+PAGES: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "/", home),
+    ("POST", "/logout", logout),
+    ("GET", "/files", files.folder),
+    ("GET", "/files/{path:path}", files.folder),
+    ("GET", "/download/{path:path}", files.download),
+    ("POST", "/upload/{path:path}", files.upload),
+    ("POST", "/folder/{path:path}", files.make_folder),
+    ("GET", "/rename/{path:path}", files.ask_name),
+    ("POST", "/rename/{path:path}", files.rename),
+    ("GET", "/delete/{path:path}", files.ask_to_delete),
+    ("POST", "/delete/{path:path}", files.delete),
+    ("GET", "/share/{path:path}", shares.show),
+    ("POST", "/share/{path:path}", shares.offer),
+    ("POST", "/stop/{id}", shares.stop),
+    ("GET", "/inbox", inbox.show),
+    ("POST", "/inbox/{id}/{answer}", inbox.answer),
+    ("GET", "/invites", invites.show),
+    ("POST", "/invites", invites.create),
+    ("POST", "/invites/accept", invites.accept),
+    ("POST", "/invites/{id}/revoke", invites.revoke),
+    ("GET", "/contacts", invites.show_contacts),
+    ("POST", "/contacts", invites.add_contact),
+    ("POST", "/contacts/{id}/remove", invites.remove_contact),
+)
+
+
+def routes(context: Context, doors: Doors, look: Look) -> list[Route]:
+    """The routes of all pages, and of what they load."""
+    by_path: dict[str, list[tuple[str, Handler]]] = {}
+    for method, path, handler in PAGES:
+        by_path.setdefault(path, []).append((method, handler))
+    return [
+        Route("/login", login(context, look, doors), methods=["GET", "POST"]),
+        *(_route(context, look, path, dict(handlers)) for path, handlers in by_path.items()),
+        *(Route(static.url, _served(static)) for static in STATIC.values()),
+    ]
+
+
+def _route(context: Context, look: Look, path: str, handlers: dict[str, Handler]) -> Route:
+    endpoints = {method: signed_in(context, look, handler) for method, handler in handlers.items()}
+
+    async def answer(request: Request) -> Response:
+        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+
+    return Route(path, answer, methods=list(endpoints))
+
+
+def _served(static: Static) -> Endpoint:
+    async def answer(_request: Request) -> Response:
+        return Response(static.content, headers=KEPT, media_type=static.media_type)
+
+    return answer

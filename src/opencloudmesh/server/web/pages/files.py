@@ -1,0 +1,245 @@
+"""A person's files: folders, up and down, new, renamed, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import Response
+
+from opencloudmesh.protocol.errors import NotFound, OcmError, Unavailable
+from opencloudmesh.server import locks, peers, received
+from opencloudmesh.server import shares as outgoing
+from opencloudmesh.server.database import Tx
+from opencloudmesh.server.trees import WRITE, Entry, check_name, clean_path, inside, join, parent
+from opencloudmesh.server.web import dav
+from opencloudmesh.server.web.pages.forms import Upload, read_form
+from opencloudmesh.server.web.pages.visits import Visit, redirect, when
+
+NANO = 1_000_000_000
+MAX_SUFFIX = 16  # characters of a file name that stay behind the number of a second one
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry of a folder as it is shown. `origin` is the received share that begins here, or None."""
+
+    entry: Entry
+    origin: Any = None
+    away: bool = False  # the cloud that it is at does not answer
+    shared: bool = False  # with somebody elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the database knows about a folder: `origin` is the received share that it is in."""
+
+    origin: Any
+    mounted: dict[str, Any]
+    shared: frozenset[str]
+    peers: dict[str, Any]
+
+    @property
+    def may_write(self) -> bool:
+        """As told: whether it is so, the owner's side decides."""
+        return self.origin is None or WRITE in self.origin.permissions
+
+
+async def folder(visit: Visit, error: OcmError | None = None) -> Response:
+    """What is in a folder."""
+    path = asked(visit)
+    note, entries = "", []
+    try:
+        entries = await visit.tree.list(path)
+    except NotFound:
+        entry = await visit.tree.stat(path)
+        if entry.is_folder:
+            raise
+        return redirect(f"/download/{path}")
+    except Unavailable as unavailable:
+        note = unavailable.message
+    around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, path))
+    if around.origin is None and note:
+        raise Unavailable(note)
+    peer = around.peers.get(around.origin.host) if around.origin is not None else None
+    if not note and peer is not None and peer.failing_since:
+        note = f"{peer.host} has not been reachable since {when(peer.failing_since)}. You see what was there last."
+    lines = [_line(entry, around) for entry in entries]
+    return visit.page(
+        "folder.html",
+        error,
+        path=path,
+        crumbs=crumbs(path),
+        lines=sorted(lines, key=lambda line: (not line.entry.is_folder, line.entry.name.casefold())),
+        around=around,
+        note=note,
+    )
+
+
+async def download(visit: Visit) -> Response:
+    """A file, whole or in ranges: the very GET of WebDAV, which makes it an attachment."""
+    path = asked(visit)
+    response = await dav.serve(
+        visit.request,
+        database=visit.context.database,
+        tree=visit.tree,
+        prefix="/download",
+        path=path,
+        principal=principal(visit),
+    )
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+async def upload(visit: Visit) -> Response:
+    """Files are put into a folder as they arrive; each is there whole or not at all."""
+    path = asked(visit)
+
+    async def put() -> None:
+        taken = {entry.name.casefold() for entry in await visit.tree.list(path)}
+        replace = False
+        async for part in Upload(visit.request).parts():
+            if part.name == "replace" and part.filename is None:
+                replace = await part.text() == "yes"
+            elif part.filename:  # without a file chosen, browsers send one without a name
+                name = check_name(part.filename.rpartition("/")[2])
+                name = name if replace else free_name(name, taken)
+                taken.add(name.casefold())
+                target = join(path, name)
+                await unlocked(visit, target, member=True)
+                await visit.tree.write(target, part.chunks)
+
+    return await _changed(visit, put, "uploaded")
+
+
+async def make_folder(visit: Visit) -> Response:
+    """A new folder."""
+    path, form = asked(visit), await read_form(visit.request)
+
+    async def make() -> None:
+        target = join(path, check_name(form.get("name", "").strip()))
+        await unlocked(visit, target, member=True)
+        await visit.tree.make_folder(target)
+
+    return await _changed(visit, make, "made")
+
+
+async def ask_name(visit: Visit) -> Response:
+    """What shall it be called?"""
+    entry = await _existing(visit)
+    return visit.page("rename.html", path=entry.path, entry=entry, crumbs=crumbs(entry.path), name=entry.name)
+
+
+async def rename(visit: Visit) -> Response:
+    """It gets another name in its folder."""
+    entry, form = await _existing(visit), await read_form(visit.request)
+    path, name = entry.path, form.get("name", "").strip()
+    try:
+        target = join(parent(path), check_name(name))
+        if target != path:
+            await unlocked(visit, path, member=True, deep=True)
+            await unlocked(visit, target, member=True)
+            await visit.tree.move(path, target, overwrite=False)
+    except OcmError as error:
+        return visit.page("rename.html", error, path=path, entry=entry, crumbs=crumbs(path), name=name)
+    return redirect(f"/files/{parent(path)}", "renamed")
+
+
+async def ask_to_delete(visit: Visit) -> Response:
+    """Really?"""
+    return await _confirm(visit, await _existing(visit))
+
+
+async def delete(visit: Visit) -> Response:
+    """It is gone; the root of a received share is left, and stays with its owner."""
+    entry = await _existing(visit)
+    try:
+        await unlocked(visit, entry.path, member=True, deep=True)
+        await visit.tree.delete(entry.path)
+    except OcmError as error:
+        return await _confirm(visit, entry, error)
+    visit.context.wake.set()  # peers may have to be told
+    return redirect(f"/files/{parent(entry.path)}", "left" if entry.mounted else "deleted")
+
+
+def asked(visit: Visit) -> str:
+    """The path that the URL names."""
+    return clean_path(visit.request.path_params.get("path", ""))
+
+
+def principal(visit: Visit) -> str:
+    """Whose WebDAV locks these may be."""
+    return f"account:{visit.account.id}"
+
+
+async def unlocked(visit: Visit, path: str, *, member: bool = False, deep: bool = False) -> None:
+    """Raises `Locked` where a WebDAV client holds a lock on what is about to change."""
+    account, who = visit.account.id, principal(visit)
+    await visit.context.database.read(
+        lambda tx: locks.check(tx, account, path, (), principal=who, member=member, deep=deep)
+    )
+
+
+def crumbs(path: str) -> list[tuple[str, str]]:
+    """Name and path of each folder on the way, and of what it leads to."""
+    parts = path.split("/") if path else []
+    return [(part, "/".join(parts[: count + 1])) for count, part in enumerate(parts)]
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """The name, with a number where it is taken."""
+    stem, dot, suffix = name.rpartition(".")
+    if not stem.strip(".") or len(suffix) > MAX_SUFFIX:
+        stem, dot, suffix = name, "", ""
+    number, free = 1, name
+    while free.casefold() in taken:
+        number += 1
+        free = f"{stem} ({number}){dot}{suffix}"
+    return check_name(free)
+
+
+def look_around(tx: Tx, account: str, path: str) -> Around:
+    """What the database knows about a path and what is in it."""
+    rows = [row for row in received.listing(tx, account) if row.path]
+    over = [row for row in rows if inside(path, row.path)]
+    hosts = {row.host for row in rows if row in over or parent(row.path) == path}
+    return Around(
+        origin=max(over, key=lambda row: len(row.path), default=None),
+        mounted={row.path: row for row in rows},
+        shared=frozenset(row.path for row in outgoing.listing(tx, account) if row.state in outgoing.LIVE),
+        peers={host: peers.get(tx, host) for host in hosts},
+    )
+
+
+def _line(entry: Entry, around: Around) -> Line:
+    origin = around.mounted.get(entry.path)
+    peer = around.peers.get(origin.host) if origin is not None else None
+    away = peer is not None and bool(peer.failing_since)
+    return Line(entry, origin, away, entry.path in around.shared)
+
+
+async def _existing(visit: Visit) -> Entry:
+    """What the URL names, which is not the root. Raises `NotFound`."""
+    path = asked(visit)
+    if not path:
+        raise NotFound("There is no such file or folder.")
+    return await visit.tree.stat(path)
+
+
+async def _confirm(visit: Visit, entry: Entry, error: OcmError | None = None) -> Response:
+    around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, entry.path))
+    shared = sorted(path for path in around.shared if inside(path, entry.path))
+    return visit.page(
+        "delete.html", error, entry=entry, path=entry.path, crumbs=crumbs(entry.path), shared=shared,
+        origin=around.mounted.get(entry.path),
+    )  # fmt: skip
+
+
+async def _changed(visit: Visit, change: Callable[[], Awaitable[None]], done: str) -> Response:
+    """The folder again, after something was done in it, or with what stood in the way."""
+    try:
+        await change()
+    except OcmError as error:
+        return await folder(visit, error)
+    return redirect(f"/files/{asked(visit)}", done)

@@ -1,0 +1,116 @@
+"""The page of one file or folder: who has it, and sharing it with somebody at another cloud."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+
+from starlette.responses import Response
+
+from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, OcmError
+from opencloudmesh.protocol.fields import MAX_TIME
+from opencloudmesh.server import contacts, shares
+from opencloudmesh.server.trees import READ, SHARE, WRITE
+from opencloudmesh.server.web.pages.files import asked, crumbs
+from opencloudmesh.server.web.pages.forms import read_form
+from opencloudmesh.server.web.pages.visits import Visit, redirect
+from opencloudmesh.server.web.shares import NewShare, is_folder
+from opencloudmesh.server.web.shares import offer as offer_share
+
+EMPTY = {"address": "", "access": "read", "reshare": "", "expires": "", "note": ""}
+STATES = {
+    shares.PENDING: "On its way",
+    shares.SENT: "Delivered, not answered yet",
+    shares.ACCEPTED: "Accepted",
+    shares.DECLINED: "Declined",
+    shares.FAILED: "Not delivered",
+    shares.EXPIRED: "Expired",
+}
+LABELS = {
+    "shareWith": "the address",
+    "permissions": "what they may do",
+    "expiration": "the day on which it ends",
+    "description": "the note",
+}
+
+
+async def show(visit: Visit) -> Response:
+    """Who has it, and the form."""
+    return await _page(visit, asked(visit), EMPTY)
+
+
+async def offer(visit: Visit) -> Response:
+    """It is shared; the other cloud is told by the worker."""
+    path, form = asked(visit), EMPTY | await read_form(visit.request)
+    try:
+        await offer_share(visit.context, visit.account, _read(path, form))
+    except OcmError as error:
+        return await _page(visit, path, form, error)
+    return redirect(f"/share/{path}", "shared")
+
+
+async def stop(visit: Visit) -> Response:
+    """The share ends, or what is left of it is taken off the list."""
+    share_id = visit.request.path_params["id"]
+    row = await visit.context.commit(lambda tx: shares.unshare(tx, share_id, owner=visit.account.id))
+    with suppress(OcmError):
+        await visit.context.own_tree(visit.account.id).stat(row.path)
+        return redirect(f"/share/{row.path}", "stopped")
+    return redirect("/files/", "stopped")
+
+
+async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError | None = None) -> Response:
+    if not path:
+        raise NotFound("There is no such file or folder.")
+    try:
+        folder = await is_folder(visit.context, visit.account, path)
+    except Invalid as invalid:
+        raise NotFound(invalid.message) from None
+    except Forbidden:
+        raise Forbidden("This belongs to somebody else, who shared it with you. You cannot share it on here.") from None
+    rows, known = await visit.context.database.read(
+        lambda tx: (shares.listing(tx, visit.account.id), contacts.listing(tx, visit.account.id))
+    )
+    return visit.page(
+        "share.html",
+        error,
+        path=path,
+        crumbs=crumbs(path),
+        is_folder=folder,
+        shares=[row for row in rows if row.path == path],
+        contacts=known,
+        form=form,
+        states=STATES,
+        live=shares.LIVE,
+        tomorrow=_day(visit.context.clock()) + timedelta(days=1),
+        labels=LABELS,
+    )
+
+
+def _read(path: str, form: dict[str, str]) -> NewShare:
+    """The form, by the same rules as the API. Raises `Invalid` naming every wrong field."""
+    permissions = [READ]
+    permissions += [WRITE] if form["access"] == "write" else []
+    permissions += [SHARE] if form["reshare"] else []
+    body = {"path": path, "shareWith": form["address"].strip(), "permissions": permissions, "description": form["note"]}
+    try:
+        return NewShare.read({**body, "expiration": _end_of(form["expires"]) if form["expires"] else None})
+    except ValueError:
+        wrong = [FieldError("expiration", "INVALID")]
+    try:
+        NewShare.read(body)
+    except Invalid as error:
+        wrong = [*error.fields, *wrong]
+    raise Invalid("The share is not complete.", fields=wrong)
+
+
+def _end_of(day: str) -> int:
+    """The moment at which a day is over, in UTC. Raises `ValueError`."""
+    moment = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC).timestamp() + 86_400
+    if not 0 <= moment <= MAX_TIME:
+        raise ValueError(day)
+    return int(moment)
+
+
+def _day(seconds: float) -> date:
+    return datetime.fromtimestamp(seconds, UTC).date()

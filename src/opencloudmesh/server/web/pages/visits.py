@@ -1,0 +1,193 @@
+"""A person in front of a page: who they are, what every page shows them, and how a page is made.
+
+Names, addresses and notes may come from other servers: templates escape everything, and nothing of it is put anywhere
+but into text and quoted attributes. What a page may load is our own style sheet and icon (`HEADERS`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import Scope
+
+from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.errors import Forbidden, OcmError
+from opencloudmesh.server.accounts import Account
+from opencloudmesh.server.config import Config
+from opencloudmesh.server.context import Context
+from opencloudmesh.server.mounts import UserTree
+
+FOLDER = Path(__file__).parent.parent
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    # With "no-referrer", browsers would send `Origin: null` with our own forms.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "private, no-store",
+}
+# The first part of the paths that are for programs: what goes wrong there is told in JSON, whoever asks.
+FOR_PROGRAMS = frozenset({"api", "ocm", "dav", ".well-known", "ocm-provider", "health"})
+# What the page after a form says. It is named in the URL, so nothing but these can be said.
+DONE = {
+    "signed-out": "You have signed out.",
+    "uploaded": "Uploaded.",
+    "made": "The folder was made.",
+    "renamed": "Renamed.",
+    "deleted": "Deleted.",
+    "left": "You have left the share. Its owner is told.",
+    "shared": "Shared. The other cloud is being told; this page shows what becomes of it.",
+    "stopped": "The share has ended. Nothing can be opened with it any more.",
+    "accepted": "Accepted. You find it among your files.",
+    "declined": "Declined. The sender is told.",
+    "removed": "Taken off the list.",
+    "invited": "The invite was made. Copy it and give it to one person.",
+    "revoked": "The invite was revoked. Nobody can take it any more.",
+    "met": "You are contacts now.",
+    "noted": "The contact was added.",
+    "forgotten": "The contact was removed.",
+}
+UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request of a person who is signed in. `pending` counts the shares that wait for their answer."""
+
+    look: Look
+    context: Context
+    request: Request
+    account: Account
+    pending: int = 0
+
+    @property
+    def address(self) -> Address:
+        """Their OCM Address."""
+        return Address(self.account.id, self.context.config.own_host)
+
+    @property
+    def tree(self) -> UserTree:
+        """Their files."""
+        return self.context.tree(self.account.id)
+
+    def page(self, template: str, error: OcmError | None = None, **values: Any) -> Response:
+        """A page; with an error it says so and has its status."""
+        values |= {"visit": self, "error": error, "wrong": {field.name for field in error.fields} if error else set()}
+        done = DONE.get(self.request.query_params.get("done", ""), "")
+        return self.look.page(template, error.status if error else 200, {"done": "" if error else done, **values})
+
+
+class Look:
+    """Makes pages from templates."""
+
+    def __init__(self, config: Config, banner: str) -> None:
+        self.config = config
+        loader = jinja2.FileSystemLoader(FOLDER / "templates")
+        self._environment = jinja2.Environment(
+            loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        )
+        self._environment.filters |= {"size": size, "when": when, "iso": iso, "path": quote}
+        self._environment.globals |= {
+            "banner": banner,
+            "provider": config.provider,
+            "style": STATIC["style.css"].url,
+            "icon": STATIC["icon.svg"].url,
+            "visit": None,
+            "error": None,
+            "done": "",
+            "active": "",
+        }
+
+    def page(self, template: str, status: int, values: Mapping[str, Any]) -> Response:
+        """A template with its values."""
+        return HTMLResponse(self._environment.get_template(template).render(**values), status, HEADERS)
+
+    def error(self, error: OcmError, status: int, headers: Mapping[str, str], scope: Scope) -> Response | None:
+        """An error as a page, for a browser on a path that is for people; else None."""
+        accepted = dict(scope["headers"]).get(b"accept", b"")
+        if b"text/html" not in accepted or scope["path"].split("/")[1:2][0] in FOR_PROGRAMS:
+            return None
+        response = self.page("error.html", status, {"visit": scope.get("visit"), "message": error.message})
+        response.headers.update(headers)
+        return response
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """A file of ours that is served from memory, under a name that changes with its content."""
+
+    content: bytes
+    media_type: str
+    url: str
+
+
+def _static(name: str, media_type: str) -> Static:
+    content = (FOLDER / "static" / name).read_bytes()
+    stem, _, suffix = name.partition(".")
+    return Static(content, media_type, f"/static/{stem}.{hashlib.sha256(content).hexdigest()[:16]}.{suffix}")
+
+
+STATIC = {
+    name: _static(name, media_type)
+    for name, media_type in {"style.css": "text/css", "icon.svg": "image/svg+xml"}.items()
+}
+
+
+def redirect(path: str, done: str = "") -> Response:
+    """Another page, after a form: `path` is one of ours, not encoded."""
+    query = f"?done={done}" if done else ""
+    return RedirectResponse(quote(path) + query, 303, {"Cache-Control": "no-store"})
+
+
+def check_origin(request: Request, config: Config) -> None:
+    """A form counts only where it was sent from a page of ours. Raises `Forbidden`.
+
+    The cookie is sent with forms of other ports of this host too (SameSite knows sites, not origins).
+    """
+    said = request.headers.getlist("origin") or request.headers.getlist("referer")
+    if len(said) != 1 or _origin(said[0]) != _origin(config.public_url):
+        raise Forbidden(f"This form was not sent from a page of this cloud. Open {config.public_url} and try again.")
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname and port else None
+
+
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    number, unit = float(count), 0
+    while number >= 1000 and unit < len(UNITS) - 1:
+        number, unit = number / 1000, unit + 1
+    return f"{count} {UNITS[0]}" if unit == 0 else f"{number:.1f} {UNITS[unit]}"
+
+
+def when(seconds: float) -> str:
+    """A moment as people read it; without a script a page does not know where they are."""
+    return f"{_moment(seconds):%-d %b %Y, %H:%M} UTC"
+
+
+def iso(seconds: float) -> str:
+    """A moment for the `datetime` of a `time` element."""
+    return f"{_moment(seconds):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _moment(seconds: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):  # a peer can tell any time
+        return datetime.fromtimestamp(0, UTC)
