@@ -106,7 +106,7 @@ def count(load: Generator, port: int, request: bytes, seconds: float) -> Count:
     command.append(f"http://127.0.0.1:{port}{first.split()[1]}")
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"(\d+) requests in .*Requests/sec: *([\d.]+)", told, re.DOTALL)
-    if found is None or "Non-2xx" in told or "Socket errors" in told:
+    if found is None or found[1] == "0" or "Non-2xx" in told or "Socket errors" in told:
         raise RuntimeError(f"wrk says:\n{told}")
     return Count(int(found[1]), float(found[2]))
 
