@@ -135,7 +135,7 @@ def _print(
     kind, *others = remarks
     cores = f"each server on core {pinned[-1]}, clients on the others" if pinned else "servers and clients share cores"
     print(f"{machine.described()}; {cores}.")
-    print(f"Load average before: {busy}. Where the machine does other things too, believe only what is said of CPU.")
+    print(f"Load average before: {busy}. Other load on the machine disturbs every number, those of CPU the least.")
     print(f"One process of `ocm serve`, SQLite on {kind}. Ours answers a PUT or a share once it is on disk (fsync);")
     print("the references do not wait for the disk.")
     print(
