@@ -1,0 +1,183 @@
+"""Whatever is sent to the routes for peers and to the API: no failure of ours, and answers as they are described."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+from tests.mesh import PASSWORD, Server, serve
+from tests.security.senders import SECRET, Foreign, deliver, foreign, notice, offer
+from tests.server.web.background import Background
+
+from opencloudmesh.protocol.wire import Request, Response
+from opencloudmesh.server import invites
+from opencloudmesh.server.web import openapi
+from opencloudmesh.server.web.api import BASE, OPERATIONS
+from opencloudmesh.server.web.ocm import MESSAGES
+
+QUICK = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+BRIEF = settings(QUICK, max_examples=15, suppress_health_check=list(HealthCheck))
+OURS = (501, 503)  # not spoken here, and a signer that cannot be reached: said on purpose
+
+
+class Stage(NamedTuple):
+    background: Background
+    cloud: Server
+    sender: Foreign
+    token: str  # of an invite of einstein's
+
+    def send(self, request: Request) -> Response:
+        return self.background.run(deliver(self.cloud, request))
+
+
+@asynccontextmanager
+async def _staged(folder: Path) -> AsyncIterator[tuple[Server, Foreign, str]]:
+    async with foreign() as sender, serve(folder) as cloud:
+        cloud.add("einstein")
+        cloud.put("einstein", "work/note.txt", b"e = mc2")
+        invite = cloud.context.database.write_now(lambda tx: invites.create(tx, "einstein"))
+        yield cloud, sender, invite.token
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One for all: what is stored on the way is part of the trouble. `serve` looks for errors in the log."""
+    with Background() as background, background.open(_staged(tmp_path_factory.mktemp("fuzz") / "cloud")) as opened:
+        yield Stage(background, *opened)
+
+
+# --- messages of peers
+
+texts = st.text(max_size=20)
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | texts | st.sampled_from(["..", "a\0b", "x" * 300])
+values = st.recursive(leaves, lambda below: st.lists(below, max_size=3) | st.dictionaries(texts, below, max_size=3))
+FIELDS = (
+    "shareWith", "name", "providerId", "owner", "sender", "shareType", "resourceType", "protocol", "expiration",
+    "description", "ownerDisplayName", "senderDisplayName", "code", "recipientProvider", "token", "userID", "email",
+    "grant_type", "client_id",
+    *notice(),
+)  # fmt: skip
+changes = st.dictionaries(st.sampled_from(FIELDS) | texts, values, max_size=4)
+parts = st.dictionaries(
+    st.sampled_from(["name", "options", "webdav", "webapp", "ssh", "datatx"]),
+    values | st.dictionaries(st.sampled_from(["uri", "sharedSecret", "permissions", "requirements", "size"]), values),
+    max_size=3,
+)
+header_text = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=60)
+HEADERS = ("Content-Type", "Date", "Digest", "Content-Digest", "Signature", "Signature-Input", "Accept",
+           "Authorization", "X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "User-Agent")  # fmt: skip
+odd_headers = st.dictionaries(st.sampled_from(HEADERS), header_text | st.sampled_from(
+    ['ocm=();created=1;keyid="a#b"', "ocm=:AAAA:", 'keyId="a"', 'keyId="http://localhost:1/x",headers="date",signature=""',
+     'sig=("@method");tag="ocm"', "application/x-www-form-urlencoded", "sha-256=:AAAA:"]), max_size=3)  # fmt: skip
+paths = st.sampled_from([path.removeprefix("/ocm/") for path in MESSAGES])
+ways = st.sampled_from(["rfc9421", "cavage", "unsigned"])
+
+
+def good(stage: Stage, path: str) -> dict[str, Any]:
+    """A message that would be taken, or nearly so."""
+    messages: dict[str, dict[str, Any]] = {
+        "shares": offer(stage.cloud, stage.sender, {}),
+        "notifications": notice(),
+        "invite-accepted": {"recipientProvider": stage.sender.host, "token": stage.token, "userID": "marie",
+                            "email": "marie@cloud.example", "name": "Marie Curie"},
+        "token": {"grant_type": "authorization_code", "client_id": stage.sender.host, "code": SECRET},
+    }  # fmt: skip
+    return messages[path]
+
+
+def answered(stage: Stage, path: str, body: bytes, way: str, headers: dict[str, str]) -> None:
+    """The answer is no failure of ours, and what was refused has changed nothing."""
+    before = stage.cloud.stored()
+    if way == "unsigned":
+        request = stage.sender.unsigned(stage.cloud, path, body)
+    else:
+        request = stage.sender.signed(stage.cloud, path, body, family=way)
+    answer = stage.send(Request("POST", request.url, request.headers | headers, body))
+    assert answer.status < 500 or answer.status in OURS, answer
+    assert answer.headers.get("content-type") == "application/json"
+    said = json.loads(answer.body)
+    assert isinstance(said, dict)
+    assert answer.status < 400 or stage.cloud.stored() == before, answer
+    if answer.status >= 400 and path != "token":
+        assert isinstance(said["message"], str)
+        assert {"message"} <= set(said) <= {"message", "validationErrors"}
+
+
+@QUICK
+@given(path=paths, body=st.binary(max_size=200), way=ways, headers=odd_headers)
+def test_no_bytes_are_our_failure(stage: Stage, path: str, body: bytes, way: str, headers: dict[str, str]) -> None:
+    answered(stage, path, body, way, headers)
+
+
+@QUICK
+@given(path=paths, changed=changes, protocol=st.none() | parts, way=ways, headers=st.just({}) | odd_headers)
+def test_no_changed_message_is_our_failure(
+    stage: Stage, path: str, changed: dict[str, Any], protocol: Any, way: str, headers: dict[str, str]
+) -> None:
+    body = {**good(stage, path), **({"protocol": protocol} if protocol is not None else {}), **changed}
+    answered(stage, path, json.dumps(body).encode(), way, headers)
+
+
+@QUICK
+@given(path=paths, data=st.data(), way=ways)
+def test_no_damaged_message_is_our_failure(stage: Stage, path: str, data: st.DataObject, way: str) -> None:
+    whole = json.dumps(good(stage, path)).encode()
+    start = data.draw(st.integers(0, len(whole)))
+    end = data.draw(st.integers(start, len(whole)))
+    answered(stage, path, whole[:start] + data.draw(st.binary(max_size=8)) + whole[end:], way, {})
+
+
+@QUICK
+@given(path=paths, headers=odd_headers, way=ways)
+def test_no_header_field_is_our_failure(stage: Stage, path: str, headers: dict[str, str], way: str) -> None:
+    answered(stage, path, json.dumps(good(stage, path)).encode(), way, headers)
+
+
+# --- the API as it is described
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    unsupported_method,
+]
+OUTWARD = {"POST /invites/accept"}  # asks any server that is named; tests/journeys/test_invites.py has it
+HERE = sorted({f"{method} {path}" for path, methods in OPERATIONS.items() for method in methods} - OUTWARD)
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+@pytest.mark.parametrize(
+    "operation", [f"{method} {path}" for path, methods in OPERATIONS.items() for method in methods]
+)
+def test_the_api_answers_as_described(stage: Stage, operation: str, mode: GenerationMode) -> None:
+    schema = schemathesis.openapi.from_dict(openapi.document(stage.cloud.url))
+    method, _, path = operation.partition(" ")
+
+    @BRIEF
+    @given(schema[path][method].as_strategy(generation_mode=mode))
+    def ask(case: Any) -> None:
+        before, url = stage.cloud.stored(), stage.cloud.url + BASE
+        answer = case.call_and_validate(base_url=url, auth=("einstein", PASSWORD), checks=CHECKS, timeout=20)
+        assert answer.status_code < 400 or stage.cloud.stored() == before
+
+    ask()
