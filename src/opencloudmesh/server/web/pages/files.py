@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,12 +95,12 @@ async def download(visit: Visit) -> Response:
 
 async def upload(visit: Visit) -> Response:
     """Files are put into a folder as they arrive; each is there whole or not at all."""
-    path = asked(visit)
+    path, body = asked(visit), Upload(visit.request)
 
     async def put() -> None:
         taken = {entry.name.casefold() for entry in await visit.tree.list(path)}
         replace = False
-        async for part in Upload(visit.request).parts():
+        async for part in body.parts():
             if part.name == "replace" and part.filename is None:
                 replace = await part.text() == "yes"
             elif part.filename:  # without a file chosen, browsers send one without a name
@@ -110,7 +111,9 @@ async def upload(visit: Visit) -> Response:
                 await unlocked(visit, target, member=True)
                 await visit.tree.write(target, part.chunks)
 
-    return await _changed(visit, put, "uploaded")
+    response = await _changed(visit, put, "uploaded")
+    await body.skip()
+    return response
 
 
 async def make_folder(visit: Visit) -> Response:
@@ -160,7 +163,7 @@ async def delete(visit: Visit) -> Response:
     except OcmError as error:
         return await _confirm(visit, entry, error)
     visit.context.wake.set()  # peers may have to be told
-    return redirect(f"/files/{parent(entry.path)}", "left" if entry.mounted else "deleted")
+    return redirect(f"/files/{await _nearest(visit, parent(entry.path))}", "left" if entry.mounted else "deleted")
 
 
 def asked(visit: Visit) -> str:
@@ -225,6 +228,16 @@ async def _existing(visit: Visit) -> Entry:
     if not path:
         raise NotFound("There is no such file or folder.")
     return await visit.tree.stat(path)
+
+
+async def _nearest(visit: Visit, path: str) -> str:
+    """The path, or the nearest folder above it: one that was there only for a received share goes with it."""
+    while path:
+        with suppress(NotFound):
+            await visit.tree.stat(path)
+            return path
+        path = parent(path)
+    return path
 
 
 async def _confirm(visit: Visit, entry: Entry, error: OcmError | None = None) -> Response:

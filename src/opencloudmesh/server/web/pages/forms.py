@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from urllib.parse import parse_qsl
@@ -13,13 +14,14 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from opencloudmesh.protocol.errors import Invalid, TooLarge, UnsupportedMediaType
+from opencloudmesh.protocol.errors import Invalid, OcmError, TooLarge, UnsupportedMediaType
 from opencloudmesh.server.web.bodies import IDLE_SECONDS, read_body
 
 MAX_FORM = 65_536  # bytes
 MAX_FIELDS = 50
 MAX_PARTS = 1000  # files of one upload
 MAX_FIELD = 1024  # bytes of a field beside files
+MAX_SKIPPED = 16 * 1024 * 1024  # bytes of an upload that are read although nothing comes of it
 
 
 async def read_form(request: Request) -> dict[str, str]:
@@ -34,6 +36,12 @@ async def read_form(request: Request) -> dict[str, str]:
     except ValueError:
         raise Invalid("The form is not understood.") from None
     return {name: value.replace("\r\n", "\n") for name, value in pairs}
+
+
+async def skip_form(request: Request) -> None:
+    """Reads a form of which nothing comes: a browser that still sends does not look for the answer."""
+    with suppress(OcmError):
+        await read_body(request, MAX_FORM)
 
 
 class _Kind(Enum):
@@ -96,6 +104,16 @@ class Upload:
                     raise TooLarge(f"Upload at most {MAX_PARTS} files at once.")
                 options = _decoded(value)
                 yield Part(options.get("name", ""), options.get("filename"), self._chunks())
+
+    async def skip(self) -> None:
+        """Reads the rest, up to a limit, as `skip_form` does."""
+        left = MAX_SKIPPED
+        with suppress(ClientDisconnect, TimeoutError):
+            async with asyncio.timeout(IDLE_SECONDS):
+                async for chunk in self._stream:
+                    left -= len(chunk)
+                    if left < 0:
+                        return
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         while (event := await self._next()) is not None:

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from opencloudmesh.protocol.errors import NotFound, TooManyRequests, Unauthenticated
+from opencloudmesh.protocol.errors import Forbidden, NotFound, TooManyRequests, Unauthenticated
 from opencloudmesh.server import accounts, received, sessions
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.config import Config
@@ -17,7 +17,7 @@ from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.dav.call import check_target
-from opencloudmesh.server.web.pages.forms import read_form
+from opencloudmesh.server.web.pages.forms import read_form, skip_form
 from opencloudmesh.server.web.pages.visits import DONE, Look, Visit, check_origin, redirect
 
 HOME = "/files/"
@@ -44,11 +44,11 @@ def signed_in(context: Context, look: Look, handler: Handler) -> Endpoint:
     """The endpoint of a page for people who are signed in; others are asked to."""
 
     async def answer(request: Request) -> Response:
-        _check_request(request, context)
+        await _check_request(request, context)
         secret = request.cookies.get(cookie_name(context.config), "")
         found = await context.database.read(lambda tx: _who(tx, secret))
         if found is None:
-            return _ask_to_sign_in(request)
+            return await _ask_to_sign_in(request)
         account, pending, due = found
         visit = Visit(look, context, request, account, pending)
         request.scope["visit"] = visit
@@ -87,7 +87,7 @@ async def logout(visit: Visit) -> Response:
 
 
 async def _sign_in(context: Context, look: Look, doors: Doors, request: Request) -> Response:
-    _check_request(request, context)
+    await _check_request(request, context)
     form = await read_form(request)
     user, target = form.get("user", "").strip(), local(form.get("next", ""))
     try:
@@ -109,12 +109,16 @@ async def _sign_in(context: Context, look: Look, doors: Doors, request: Request)
     return response
 
 
-def _check_request(request: Request, context: Context) -> None:
+async def _check_request(request: Request, context: Context) -> None:
     check_target(request.scope.get("raw_path"))
     if "\0" in request.scope["path"]:
         raise NotFound("There is nothing here.")
     if request.method == "POST":
-        check_origin(request, context.config)
+        try:
+            check_origin(request, context.config)
+        except Forbidden:
+            await skip_form(request)
+            raise
 
 
 def _who(tx: Tx, secret: str) -> tuple[Account, int, bool] | None:
@@ -127,7 +131,9 @@ def _who(tx: Tx, secret: str) -> tuple[Account, int, bool] | None:
     return account, pending, sessions.is_due(row, tx.now)
 
 
-def _ask_to_sign_in(request: Request) -> Response:
+async def _ask_to_sign_in(request: Request) -> Response:
+    if request.method == "POST":
+        await skip_form(request)
     target = quote(request.scope["path"]) if request.method != "POST" else HOME
     query = "" if target in ("/", HOME) else f"?next={quote(target, safe='')}"
     return RedirectResponse(f"/login{query}", 303, {"Cache-Control": "no-store"})

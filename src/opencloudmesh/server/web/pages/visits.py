@@ -173,6 +173,8 @@ def size(count: int) -> str:
     number, unit = float(count), 0
     while number >= 1000 and unit < len(UNITS) - 1:
         number, unit = number / 1000, unit + 1
+    if count == 1:
+        return "1 byte"
     return f"{count} {UNITS[0]}" if unit == 0 else f"{number:.1f} {UNITS[unit]}"
 
 
