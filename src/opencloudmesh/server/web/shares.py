@@ -36,14 +36,20 @@ class NewShare:
         wanted = cls(
             path=fields.parsed("path", clean_path, text, "") if text else "",
             share_with=fields.address("shareWith"),
-            permissions=frozenset(fields.words("permissions")) if "permissions" in body else frozenset({READ}),
+            permissions=_permissions(fields),
             description=fields.text("description", required=False),
             expiration=fields.number("expiration"),
         )
-        if not isinstance(body.get("permissions", []), list) or not (wanted.permissions and wanted.permissions <= ALL):
-            fields.wrong("permissions")
         fields.check("The share is not complete.")
         return wanted
+
+
+def _permissions(fields: Fields) -> frozenset[str]:
+    words = fields.values.get("permissions", [READ])
+    if isinstance(words, list) and words and all(isinstance(word, str) and word in ALL for word in words):
+        return frozenset(words)
+    fields.wrong("permissions")
+    return frozenset()
 
 
 async def offer(context: Context, account: Account, wanted: NewShare) -> shares.Row:
