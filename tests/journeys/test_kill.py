@@ -1,7 +1,7 @@
 """A real server is killed at any moment of its work and started again: what it had promised is there.
 
-Five clients write meanwhile, each a thread that keeps what it sent and what was acknowledged. A file's content is made
-from its name and version, so that a file on the server tells by itself whether it is a whole one.
+Several clients write meanwhile, each a thread that keeps what it sent and what was acknowledged. A file's content is
+made from its name and version, so that a file on the server tells by itself whether it is a whole one.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from opencloudmesh.server.database import Database
 KILLS = 3
 SIZES = (0, 1, 5_000, 300_000, 3_000_000)
 WHO = "einstein"
+READ = ("file", "folder")  # by marie, of what is moved
+MOVING = (*READ, "third", "fourth", "fifth", "sixth")  # several, for a move is under way only a moment
 
 
 def content(name: str, version: int) -> bytes:
@@ -44,7 +46,6 @@ class Load:
         self.replaced = [0, 0]  # the version that was acknowledged last, and the one that was sent last
         self.offered: dict[str, str] = {}  # id of an acknowledged share -> path
         self.places = {name: [0, 0] for name in MOVING}  # where it was moved to: acknowledged, sent
-        self.unexpected: list[object] = []
         self._numbers = itertools.count(1)
 
     def upload(self) -> None:
@@ -53,9 +54,13 @@ class Load:
         name = f"new-{number}"
         self._done(self.cloud.dav("PUT", WHO, f"up/{name}", content(name, 0)).status, 201)
         self.uploaded.add(name)
-        host = self.peer.host if number % 2 else self.nowhere
-        share = self.cloud.api("POST", "shares", {"path": f"up/{name}", "shareWith": f"marie@{host}"}, who=WHO)
-        self.offered[share["id"]] = f"up/{name}"
+        share_id = self.share(f"up/{name}", self.peer.host if number % 2 else self.nowhere)
+        self.offered[share_id] = f"up/{name}"
+
+    def share(self, path: str, host: str) -> str:
+        """The id of a new share."""
+        share = self.cloud.api("POST", "shares", {"path": path, "shareWith": f"marie@{host}"}, who=WHO, status=201)
+        return str(share["id"])
 
     def replace(self) -> None:
         """The next version of a file."""
@@ -76,12 +81,10 @@ class Load:
             raise AssertionError(f"{status} and not {expected}")
 
 
-MOVING = ("file", "folder")
-
-
 def killed_under_load(load: Load, seconds: float) -> None:
     """Everything at once, until the server is gone."""
     dying = threading.Event()
+    unexpected: list[Exception] = []
 
     def client(step: Callable[[], None]) -> None:
         try:
@@ -89,7 +92,7 @@ def killed_under_load(load: Load, seconds: float) -> None:
                 step()
         except Exception as error:  # what is under way when the server dies may be done or not
             if not (isinstance(error, Gone) and dying.is_set()):
-                load.unexpected.append(error)
+                unexpected.append(error)
 
     steps = [load.upload, load.upload, load.replace, *(lambda name=name: load.move(name) for name in MOVING)]
     threads = [threading.Thread(target=client, args=[step]) for step in (*steps, lambda: endless(load.cloud))]
@@ -101,7 +104,7 @@ def killed_under_load(load: Load, seconds: float) -> None:
     for thread in threads:
         thread.join(30)
         assert not thread.is_alive()
-    assert not load.unexpected, load.unexpected
+    assert not unexpected
 
 
 def endless(cloud: Process) -> None:
@@ -129,11 +132,13 @@ def test_what_was_acknowledged_survives_a_kill_at_any_moment(clouds: tuple[Proce
     one, two = clouds
     for folder in ("up", "moving", "moving/folder-0"):
         assert one.dav("MKCOL", WHO, folder).status == 201
-    for path in ("moving/file-0", "moving/folder-0/inside"):
+    for path in ("moving/folder-0/inside", *(f"moving/{name}-0" for name in MOVING if name != "folder")):
         assert one.dav("PUT", WHO, path, b"moved").status == 201
     assert one.dav("PUT", WHO, "replaced", content("replaced", 0)).status == 201
-    theirs = {name: shared(one, two, f"moving/{name}-0", ["read"]) for name in MOVING}
+    theirs = {name: shared(one, two, f"moving/{name}-0", ["read"]) for name in READ}
     load = Load(one, two)
+    for name in set(MOVING) - set(READ):
+        load.share(f"moving/{name}-0", load.nowhere)
     for kill in range(KILLS):
         before = len(load.uploaded), load.replaced[0], load.places["file"][0]
         killed_under_load(load, random.uniform(0.3, 1.5))

@@ -14,6 +14,8 @@ from tests.security.senders import DISCOVERY, JWKS, SECRET, Foreign, deliver, en
 
 from opencloudmesh.protocol.wire import Request, Response
 
+ASKED = {DISCOVERY, JWKS, "GET /ocm-provider", "GET /ocm-provider/"}  # for a document and keys, wherever they may be
+
 
 @dataclass
 class Stage:
@@ -52,7 +54,7 @@ class Stage:
         await settled(self.cloud)
         assert self.cloud.stored() == before
         assert not before["outbox"]
-        assert set(self.sender.seen[seen:] + self.other.seen) <= {DISCOVERY, JWKS}
+        assert set(self.sender.seen[seen:] + self.other.seen) <= ASKED
         assert not [line for line in self.cloud.log if SECRET in line]
         assert SECRET.encode() not in answer.body
         return answer

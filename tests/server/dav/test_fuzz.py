@@ -46,8 +46,24 @@ headers = st.dictionaries(st.sampled_from(sorted(HEADERS)), st.none(), max_size=
 
 texts = st.text(max_size=12)
 leaves = st.sampled_from(
-    "prop allprop propname include set remove lockscope locktype exclusive write owner "
-    "getetag lastmodified lockdiscovery quota-used-bytes x".split()
+    [
+        "prop",
+        "allprop",
+        "propname",
+        "include",
+        "set",
+        "remove",
+        "lockscope",
+        "locktype",
+        "exclusive",
+        "write",
+        "owner",
+        "getetag",
+        "lastmodified",
+        "lockdiscovery",
+        "quota-used-bytes",
+        "x",
+    ]
 )
 elements = st.recursive(
     st.tuples(leaves, texts, st.just([])),

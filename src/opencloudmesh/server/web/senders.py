@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from opencloudmesh.protocol import signatures, wire
-from opencloudmesh.protocol.errors import FieldError, Forbidden, SignatureError, Unauthenticated, UnknownKey
+from opencloudmesh.protocol.errors import (
+    FieldError,
+    Forbidden,
+    PeerError,
+    SignatureError,
+    Unauthenticated,
+    Unavailable,
+    UnknownKey,
+    Unreachable,
+)
 from opencloudmesh.protocol.signatures import Claim
 from opencloudmesh.server import peers
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
+
+RETRY = 30  # seconds, after which a server that could not be reached is asked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +50,8 @@ class Sender:
 async def authenticate(context: Context, message: wire.Request) -> Sender:
     """Who sent a message.
 
-    Raises `SignatureError` for a signature that does not hold, and for none where the settings demand one; what
-    `Lookup.keys` raises where the sender's keys cannot be had.
+    Raises `SignatureError` for a signature that does not hold, and for none where the settings demand one;
+    `Unavailable` where the sender cannot be asked for its keys at the moment.
     """
     claim = signatures.read(message)
     if claim is None:
@@ -48,12 +60,13 @@ async def authenticate(context: Context, message: wire.Request) -> Sender:
         return Sender()
     now = int(context.clock())
     signatures.check_window(claim, now)  # before anybody is asked for keys
-    keys = await context.lookup.keys(claim)
-    try:
-        signatures.verify(message, claim, keys, now)
-    except UnknownKey:  # it may be new
-        keys = await context.lookup.keys(claim, fresh=True)
-        signatures.verify(message, claim, keys, now)
+    with _asking(claim.host):
+        keys = await context.lookup.keys(claim)
+        try:
+            signatures.verify(message, claim, keys, now)
+        except UnknownKey:  # it may be new
+            keys = await context.lookup.keys(claim, fresh=True)
+            signatures.verify(message, claim, keys, now)
     return Sender(claim)
 
 
@@ -68,7 +81,21 @@ async def speaks_for(context: Context, sender: Sender, hosts: Mapping[str, str])
             raise Forbidden(f"{sender.host}, which signed, cannot speak for another server.", fields=wrong)
     elif context.config.signatures != "optional":
         for host in dict.fromkeys(hosts.values()):
-            peer = await context.lookup.discover(host)
+            with _asking(host):
+                peer = await context.lookup.discover(host)
             row = await context.database.read(lambda tx, host=host: peers.get(tx, host))  # type: ignore[misc]
             if (row is not None and row.signs) or peer.public_key or "http-sig" in peer.capabilities:
                 raise Unauthenticated(f"{host} signs its messages, and this one is not signed.")
+
+
+@contextmanager
+def _asking(host: str) -> Iterator[None]:
+    """Around a question to the server that a message claims to be from: that it has no answer is not our failure."""
+    try:
+        yield
+    except Unreachable as error:
+        raise Unavailable(
+            f"{host} cannot be asked who it is at the moment.", retry_after=RETRY, detail=error.message
+        ) from None
+    except PeerError as error:  # it is none of us, or must not be asked
+        raise SignatureError(f"{host} does not say who it is.", detail=error.message) from None
