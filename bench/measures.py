@@ -41,10 +41,10 @@ class Plan:
     warm_up: int  # the first so many of them do not count
     seconds: float  # for each other measure that counts what is done in a time
     big: int  # bytes
-    repeats: int  # of the big transfers; the median counts
+    repeats: int  # of the big transfers; their mean, or median, counts
 
 
-FULL = Plan(shares=20_000, share_seconds=15, warm_up=500, seconds=4, big=1_000_000_000, repeats=3)
+FULL = Plan(shares=14_000, share_seconds=10, warm_up=500, seconds=4, big=1_000_000_000, repeats=2)
 QUICK = Plan(shares=2_000, share_seconds=3, warm_up=200, seconds=1, big=100_000_000, repeats=1)
 
 
