@@ -28,7 +28,7 @@ migrate.upgrade(sys.argv[1])
 """
 
 NewDatabase = Callable[..., str]
-HEAD = "0003"
+HEAD = "0004"
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ class Dialect:
     owner_scheme: str = ""  # "always": addresses of ours carry the scheme; "http": only where it is plain http
     share_with_scheme: bool = False
     secret_in_notifications: bool = True
+    reuses_provider_id: bool = False  # its shares have one providerId, and are told apart by their secrets
     absolute_uri: bool = True  # False: the uri is sent relative to our WebDAV root
 
     def share_encoding(self, own_base_url: str) -> Encoding:
@@ -50,7 +51,7 @@ DIALECTS = {
         # ownCloud 10 cannot mount from an owner without scheme.
         Dialect("owncloud", _BRIDGE, owner_scheme="always"),
         # Seafile looks for the scheme in shareWith and for the sender in sharedBy.
-        Dialect("seafile", _BRIDGE, share_with_scheme=True),
+        Dialect("seafile", _BRIDGE, share_with_scheme=True, reuses_provider_id=True),
         Dialect("reva", Encoding(protocol="multi-options")),
         Dialect("opencloud", Encoding(protocol="multi-options", uri_names=("uri", "url"), plain_ids=True)),
         # opencloudmesh-go refuses an `options` key, knows no folders, and needs no secret besides the signature.

@@ -14,10 +14,12 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from opencloudmesh.protocol.dialects import dialect_of
+from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, NotSupported
 from opencloudmesh.protocol.notifications import SHARE_ACCEPTED, SHARE_DECLINED
 from opencloudmesh.protocol.shares import NewShare
-from opencloudmesh.server import accounts, outbox
+from opencloudmesh.server import accounts, outbox, peers
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import received
 from opencloudmesh.server.subtrees import at_or_below
@@ -66,14 +68,14 @@ def receive(tx: Tx, share: NewShare, *, own_host: str, verified: str) -> tuple[R
     if share.expiration is not None and share.expiration <= tx.now:
         raise Invalid("The share has expired already.", fields=[FieldError("expiration", "INVALID")])
     fingerprint = _fingerprint(share)
-    known = tx.one(
-        sa.select(received).where(received.c.host == share.sender.host, received.c.provider_id == share.provider_id)
-    )
-    if known is None:
-        return _store(tx, share, account, fingerprint, verified), account
-    if not hmac.compare_digest(known.fingerprint, fingerprint):
+    host, provider_id = share.sender.host, share.provider_id
+    known = tx.all(sa.select(received).where(received.c.host == host, received.c.provider_id == provider_id))
+    same = next((row for row in known if hmac.compare_digest(row.fingerprint, fingerprint)), None)
+    if same is not None:
+        return same, account
+    if known and not _reuses_ids(tx, host):
         raise Conflict("There is another share with this providerId.", fields=[FieldError("providerId", "CONFLICT")])
-    return known, account
+    return _store(tx, share, account, fingerprint, verified), account
 
 
 def get(tx: Tx, received_id: str, *, account: str | None = None) -> Row:
@@ -154,8 +156,9 @@ def probed(tx: Tx, received_id: str, resource_type: str, entry: dict[str, Any]) 
 
 
 def told_by(tx: Tx, host: str, provider_id: str) -> Row | None:
-    """The share that a host calls by its providerId."""
-    return tx.one(sa.select(received).where(received.c.host == host, received.c.provider_id == provider_id))
+    """The share that a host calls by its providerId; the newest of several."""
+    query = sa.select(received).where(received.c.host == host, received.c.provider_id == provider_id)
+    return tx.one(query.order_by(received.c.created.desc(), received.c.id).limit(1))
 
 
 def with_secret(tx: Tx, provider_id: str, secret: str) -> Row | None:
@@ -164,6 +167,14 @@ def with_secret(tx: Tx, provider_id: str, secret: str) -> Row | None:
         if hmac.compare_digest(row.secret.encode(), secret.encode()):
             return row
     return None
+
+
+def _reuses_ids(tx: Tx, host: str) -> bool:
+    """Whether a peer calls several shares by one providerId, so that only their secrets tell them apart."""
+    peer = peers.get(tx, host)
+    if peer is None or peer.document is None:
+        return False
+    return dialect_of(Discovery.read(peer.document, peer.base_url)).reuses_provider_id
 
 
 def _recipient(tx: Tx, share: NewShare, own_host: str) -> accounts.Account:

@@ -141,8 +141,8 @@ received = Table(
     Column("access", JSON),  # which way of access worked last
     Column("created", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
-    UniqueConstraint("host", "provider_id"),
     UniqueConstraint("account", "path"),
+    Index(None, "host", "provider_id"),  # not unique: Seafile calls all of its shares by one id
 )
 
 # What was last seen inside a received folder, so that a listing never waits for a peer that is away.
