@@ -277,7 +277,7 @@ async def test_nextclouds_file_that_is_a_folder_is_known_as_one_once_seen(world:
 async def test_the_way_that_worked_is_remembered_and_found_again_when_it_is_closed(shared: World, peer: Line) -> None:
     await shared.tree.stat(AT)
     assert peer.requests == ["PROPFIND /dav/ocm/x1", "PROPFIND /dav/ocm/x1", "PROPFIND /dav/ocm/x1"]
-    assert shared.rows()[0].access == {"url": peer.url + ROOT, "scheme": "Basic", "by": "secret"}
+    assert shared.rows()[0].access == {"url": peer.url + ROOT, "scheme": "Basic"}
     assert USER not in str(shared.rows()[0].access)
     peer.requests.clear()
     await shared.tree.stat(AT)
@@ -285,7 +285,7 @@ async def test_the_way_that_worked_is_remembered_and_found_again_when_it_is_clos
     stale = {"url": peer.url + ROOT, "scheme": "Bearer"}
     shared.database.write_now(lambda tx: tx.run(sa.update(received).values(access=stale)))
     assert _paths(await shared.tree.list(AT)) == [(f"{AT}/in.txt", False), (f"{AT}/sub", True)]
-    assert shared.rows()[0].access == {"url": peer.url + ROOT, "scheme": "Basic", "by": "secret"}
+    assert shared.rows()[0].access == {"url": peer.url + ROOT, "scheme": "Basic"}
 
 
 async def test_a_wrong_secret_is_the_peers_refusal(world: World, peer: Line) -> None:

@@ -232,8 +232,10 @@ class LocalTree:
         await self._database.write(partial(_finish, intent))
 
     async def _delete(self, place: str) -> None:
-        await _on_disk(self._storage.delete, self.account, place)
+        """Shares end first: a crash in between leaves a file that nobody shares, and no share of what is gone."""
+        await _on_disk(self._storage.stat, self.account, place)
         await self._database.write(partial(self._forget, place))
+        await _on_disk(self._storage.delete, self.account, place)
 
     def _forget(self, place: str, tx: Tx) -> None:
         properties.forget(tx, self.account, place)

@@ -230,8 +230,9 @@ class RemoteTree:
         if self._access is None or anew:
             ways = await self._ways()
             way, root = await self._contact(lambda: probe(self._reach.network, ways))
-            by = "token" if way.credential != self._row.secret else "secret"
-            self._access = {"url": way.root_url, "scheme": way.scheme, "by": by}
+            self._access = {"url": way.root_url, "scheme": way.scheme}
+            if way.credential != self._row.secret:
+                self._access["by"] = "token"
             await self._keep({**listings.root_columns(root), "access": self._access})
         else:
             credential = await self._token() if self._access.get("by") == "token" else self._row.secret
