@@ -41,7 +41,7 @@ from opencloudmesh.server.schema import listings, received
 from opencloudmesh.server.trees import Content, Entry
 
 HOST = "cloud.example"
-DEADLINE = 1.0
+DEADLINE = 3.0
 
 
 class World:
