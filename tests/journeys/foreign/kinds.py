@@ -14,7 +14,7 @@ import pytest
 from tests.peers.families import INVITES
 from tests.peers.values import PeerError
 
-SILENT = "sends no notifications and does not look at those that come (PEERS 3.5, 4.5)"
+SILENT = "sends no notifications and does not look at those that come"
 READ_ONLY = "mounts to read only"
 
 
