@@ -12,12 +12,13 @@ every outbox deliver what is due, until nothing is.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import socket
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,8 @@ from typing import Any
 
 import aiohttp
 import uvicorn
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from opencloudmesh.protocol.wire import Headers, Response
 from opencloudmesh.server import accounts, config, outbox
@@ -131,6 +134,7 @@ async def serve(folder: Path, *, database_url: str | None = None, clock: Clock |
         host = f"localhost:{listening.getsockname()[1]}"
         options = {"data": folder, "public_url": f"http://{host}", "development": True, "worker": False, **settings}
         options["database_url"] = database_url or sqlite_url(folder)
+        give_rsa_key(folder)
         cloud = Cloud.build(config.load(options, environment={}), clock or Clock())
         http = uvicorn.Server(uvicorn.Config(cloud.app, lifespan="off", log_level="error", access_log=False))
         http.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
@@ -146,6 +150,24 @@ async def serve(folder: Path, *, database_url: str | None = None, clock: Clock |
                     await serving
     faults = [line for line in lines if line.startswith("ERROR")]
     assert not faults, faults
+
+
+def give_rsa_key(data: Path) -> None:
+    """One of a few RSA keys that are made once: making one takes longer than most tests. Ed25519 keys are their own."""
+    path = data / "keys" / "rsa.pem"
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_text(next(_rsa_keys))
+        path.chmod(0o600)
+
+
+def _made() -> Iterator[str]:
+    made = [rsa.generate_private_key(65537, 2048) for _ in range(3)]
+    formats = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    yield from itertools.cycle([key.private_bytes(*formats).decode() for key in made])
+
+
+_rsa_keys = _made()
 
 
 @asynccontextmanager
