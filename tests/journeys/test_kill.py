@@ -19,8 +19,12 @@ from typing import Any
 
 import pytest
 from tests.clouds import Gone, Process, free_port, served, shared, start, until
+from tests.security.senders import Foreign, encoded, foreign, offer
+from tests.server.web.background import Background
 
-from opencloudmesh.server import outbox, shares
+from opencloudmesh.protocol import signatures
+from opencloudmesh.protocol.wire import Headers, Request
+from opencloudmesh.server import outbox, received, shares
 from opencloudmesh.server.database import Database
 
 KILLS = 3
@@ -40,18 +44,25 @@ def content(name: str, version: int) -> bytes:
 class Load:
     """What was sent, and what of it was acknowledged."""
 
-    def __init__(self, cloud: Process, peer: Process) -> None:
-        self.cloud, self.peer = cloud, peer
+    def __init__(self, cloud: Process, peer: Process, sender: Foreign) -> None:
+        self.cloud, self.peer, self.sender = cloud, peer, sender
         self.nowhere = f"localhost:{free_port()}"
         self.uploaded: set[str] = set()  # acknowledged
         self.replaced = [0, 0]  # the version that was acknowledged last, and the one that was sent last
         self.offered: dict[str, str] = {}  # id of an acknowledged share -> path
+        self.received: set[str] = set()  # providerId of an acknowledged share from elsewhere
         self.places = {name: [0, 0] for name in MOVING}  # where it was moved to: acknowledged, sent
         self._numbers = itertools.count(1)
 
     def acknowledged(self) -> list[int]:
         """How much, of every kind."""
-        return [len(self.uploaded), len(self.offered), self.replaced[0], *(done for done, _ in self.places.values())]
+        return [
+            len(self.uploaded),
+            len(self.offered),
+            len(self.received),
+            self.replaced[0],
+            *(done for done, _ in self.places.values()),
+        ]
 
     def upload(self) -> None:
         """A new file, and a share of it: to a server that is there, or to one that is not."""
@@ -72,6 +83,15 @@ class Load:
         self.replaced[1] += 1
         self._done(self.cloud.dav("PUT", WHO, "replaced", content("replaced", self.replaced[1])).status, 204)
         self.replaced[0] = self.replaced[1]
+
+    def receive(self) -> None:
+        """A signed share from somebody at a foreign server."""
+        number = f"p{next(self._numbers)}"
+        body = encoded(offer(self.cloud, self.sender, {"providerId": number}))
+        request = Request("POST", f"{self.cloud.url}/ocm/shares", Headers({"Content-Type": "application/json"}), body)
+        signed = signatures.sign(request, self.sender.ed25519, int(time.time()), "rfc9421", nonce=number)
+        self._done(self.cloud.ask("POST", "/ocm/shares", who=WHO, body=body, **dict(signed.headers)).status, 201)
+        self.received.add(number)
 
     def move(self, name: str) -> None:
         """Renames what is shared."""
@@ -100,7 +120,13 @@ def killed_under_load(load: Load, seconds: float) -> None:
             if not (isinstance(error, Gone) and dying.is_set()):
                 unexpected.append(error)
 
-    steps = [load.upload, load.upload, load.replace, *(lambda name=name: load.move(name) for name in MOVING)]
+    steps = [
+        load.upload,
+        load.upload,
+        load.replace,
+        load.receive,
+        *(lambda name=name: load.move(name) for name in MOVING),
+    ]
     threads = [threading.Thread(target=client, args=[step]) for step in (*steps, lambda: endless(load.cloud))]
     for thread in threads:
         thread.start()
@@ -135,7 +161,14 @@ def clouds(new_database_url: Any, tmp_path: Path) -> Iterator[tuple[Process, Pro
         yield one, two
 
 
-def test_what_was_acknowledged_survives_a_kill_at_any_moment(clouds: tuple[Process, Process]) -> None:
+@pytest.fixture
+def sender() -> Iterator[Foreign]:
+    """A foreign server that stays."""
+    with Background() as background, background.open(foreign()) as server:
+        yield server
+
+
+def test_what_was_acknowledged_survives_a_kill_at_any_moment(clouds: tuple[Process, Process], sender: Foreign) -> None:
     one, two = clouds
     for folder in ("up", "moving", "moving/folder-0"):
         assert one.dav("MKCOL", WHO, folder).status == 201
@@ -143,7 +176,7 @@ def test_what_was_acknowledged_survives_a_kill_at_any_moment(clouds: tuple[Proce
         assert one.dav("PUT", WHO, path, b"moved").status == 201
     assert one.dav("PUT", WHO, "replaced", content("replaced", 0)).status == 201
     theirs = {name: shared(one, two, f"moving/{name}-0", ["read"]) for name in READ}
-    load = Load(one, two)
+    load = Load(one, two, sender)
     for name in set(MOVING) - set(READ):
         load.share(f"moving/{name}-0", load.nowhere)
     for _ in range(KILLS):
@@ -155,6 +188,7 @@ def test_what_was_acknowledged_survives_a_kill_at_any_moment(clouds: tuple[Proce
         every_upload_is_there_and_whole(one, load)
         the_replaced_file_is_a_whole_version(one, load)
         every_share_is_listed(one, load)
+        every_received_share_is_listed_once(one, load)
         what_was_moved_is_in_one_place_with_its_share(one, load)
     what_was_moved_is_read_by_its_recipient(two, theirs)
     every_share_arrives_once(one, two, load)
@@ -189,6 +223,16 @@ def the_replaced_file_is_a_whole_version(one: Process, load: Load) -> None:
 def every_share_is_listed(one: Process, load: Load) -> None:
     listed = {row["id"]: row["path"] for row in one.api("GET", "shares", who=WHO)}
     assert load.offered.items() <= listed.items()
+
+
+def every_received_share_is_listed_once(one: Process, load: Load) -> None:
+    with closing(Database(one.database_url)) as database:
+        stored = [row.provider_id for row in database.read_now(received.listing)]
+    assert load.received <= set(stored)
+    assert len(stored) == len(set(stored))
+    listed = one.api("GET", "received", who=WHO)
+    assert len(listed) == len(stored)
+    assert {(row["state"], row["name"], row["verified"]) for row in listed} == {("pending", "papers", "rfc9421")}
 
 
 def what_was_moved_is_in_one_place_with_its_share(one: Process, load: Load) -> None:
