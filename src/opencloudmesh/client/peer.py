@@ -6,13 +6,14 @@ answer = await post(network, peer.end_point + "/shares", message, sign)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeGuard
 from urllib.parse import urlencode
 
 from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import LEGACY, WELL_KNOWN, Discovery
 from opencloudmesh.protocol.errors import BadAnswer, Invalid, PeerError, Refused, Unavailable, Unreachable
+from opencloudmesh.protocol.signatures import Signer
 from opencloudmesh.protocol.tokens import TokenRequest, TokenResponse
 from opencloudmesh.protocol.wire import Headers, Request, Response, decode_object, encode_json
 
@@ -20,8 +21,6 @@ from opencloudmesh.protocol.wire import Headers, Request, Response, decode_objec
 PATHS = (WELL_KNOWN, LEGACY, LEGACY + "/")
 MAX_DOCUMENT = 256 * 1024  # bytes
 MAX_ANSWER = 256 * 1024
-
-Signer = Callable[[Request], Request]
 
 
 async def discover(network: Network, host: str, *, allow_http: bool) -> Discovery:

@@ -44,6 +44,15 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def digest_of(secret: str) -> str:
+    """What is kept of a secret of ours that is only to be recognised: 64 hexadecimal digits.
+
+    It is 256 random bits: neither salt nor a slow hash is needed, and finding it by its digest tells nothing by its
+    time.
+    """
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
+
+
 _INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}  # both know ON CONFLICT
 
 

@@ -18,10 +18,7 @@ from opencloudmesh.protocol.address import normalise_host
 from opencloudmesh.protocol.discovery import Discovery, PemKey
 from opencloudmesh.protocol.keys import SigningKey, build_jwks
 from opencloudmesh.protocol.obligations import SignatureFamily, signature_family
-from opencloudmesh.protocol.signatures import sign
-from opencloudmesh.protocol.wire import Request
-
-Signer = Callable[[Request], Request]
+from opencloudmesh.protocol.signatures import Signer, sign
 
 FOLDER = "keys"
 RSA_BITS = 2048  # what Nextcloud makes and reads

@@ -6,12 +6,11 @@ It lasts as long as it is used at least once a month, and ends with the password
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import sqlalchemy as sa
 
-from opencloudmesh.server.database import Tx
+from opencloudmesh.server.database import Tx, digest_of
 from opencloudmesh.server.schema import sessions
 
 LIFETIME = 30 * 86_400  # seconds without being used
@@ -23,14 +22,14 @@ Row = sa.Row[Any]
 def begin(tx: Tx, account: str) -> str:
     """A new session of a person who has proved who they are; its secret, which is kept nowhere."""
     secret = tx.secret()
-    row = {"digest": _digest(secret), "account": account, "until": tx.now + LIFETIME, "created": tx.now}
+    row = {"digest": digest_of(secret), "account": account, "until": tx.now + LIFETIME, "created": tx.now}
     tx.run(sessions.insert().values(**row))
     return secret
 
 
 def find(tx: Tx, secret: str) -> Row | None:
     """The session, if it has not ended."""
-    return tx.one(sa.select(sessions).where(sessions.c.digest == _digest(secret), sessions.c.until > tx.now))
+    return tx.one(sa.select(sessions).where(sessions.c.digest == digest_of(secret), sessions.c.until > tx.now))
 
 
 def is_due(row: Row, now: int) -> bool:
@@ -40,20 +39,15 @@ def is_due(row: Row, now: int) -> bool:
 
 def renew(tx: Tx, secret: str) -> bool:
     """It is being used and lasts anew; False where it has ended meanwhile."""
-    alive = sessions.c.digest == _digest(secret), sessions.c.until > tx.now
+    alive = sessions.c.digest == digest_of(secret), sessions.c.until > tx.now
     return tx.run(sessions.update().where(*alive).values(until=tx.now + LIFETIME)).rowcount == 1
 
 
 def end(tx: Tx, secret: str) -> None:
     """The person signs out."""
-    tx.run(sessions.delete().where(sessions.c.digest == _digest(secret)))
+    tx.run(sessions.delete().where(sessions.c.digest == digest_of(secret)))
 
 
 def purge(tx: Tx) -> None:
     """Removes sessions whose time is over."""
     tx.run(sessions.delete().where(sessions.c.until <= tx.now))
-
-
-def _digest(secret: str) -> str:
-    # 256 random bits: neither salt nor a slow hash is needed, and finding it by its digest tells nothing by its time.
-    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()

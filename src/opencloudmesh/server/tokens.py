@@ -6,7 +6,6 @@ each operation. Only the digest of a token is kept. Tokens end with their share,
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +14,7 @@ from opencloudmesh.protocol.address import normalise_host
 from opencloudmesh.protocol.errors import Invalid, NotFound, Unauthenticated
 from opencloudmesh.protocol.tokens import TokenError, TokenRequest, TokenResponse
 from opencloudmesh.server import peers, shares
-from opencloudmesh.server.database import Tx
+from opencloudmesh.server.database import Tx, digest_of
 from opencloudmesh.server.schema import tokens
 
 LIFETIME = 300  # seconds, as in the text of the protocol
@@ -40,7 +39,7 @@ def exchange(tx: Tx, request: TokenRequest, *, signed_by: str | None) -> TokenRe
     elif signed_by != share.host or _host(request.client_id) not in ("", signed_by):
         raise TokenError("invalid_client", "The code was given to another server.")
     token = tx.secret()
-    tx.run(tokens.insert().values(digest=_digest(token), share=share.id, until=tx.now + LIFETIME))
+    tx.run(tokens.insert().values(digest=digest_of(token), share=share.id, until=tx.now + LIFETIME))
     return TokenResponse(token, LIFETIME)
 
 
@@ -49,7 +48,7 @@ def opened_by(tx: Tx, credential: str) -> Row:
 
     Raises `Unauthenticated` and `NotFound` as `shares.opened_by` does.
     """
-    held = tx.one(sa.select(tokens.c.share).where(tokens.c.digest == _digest(credential), tokens.c.until > tx.now))
+    held = tx.one(sa.select(tokens.c.share).where(tokens.c.digest == digest_of(credential), tokens.c.until > tx.now))
     if held is None:
         return shares.opened_by(tx, credential)
     return shares.live(tx, shares.get(tx, held.share))
@@ -58,11 +57,6 @@ def opened_by(tx: Tx, credential: str) -> Row:
 def purge(tx: Tx) -> None:
     """Removes tokens whose time is over."""
     tx.run(tokens.delete().where(tokens.c.until <= tx.now))
-
-
-def _digest(token: str) -> str:
-    # A token is 256 random bits: it needs neither salt nor a slow hash, and is found by its digest in constant time.
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _host(client_id: str) -> str:

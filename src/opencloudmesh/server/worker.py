@@ -131,8 +131,7 @@ class Worker:
         duties = obligations(peer, can=frozenset(outgoing.CAPABILITIES), invited=invited)
         if duties.requirements != frozenset(share.requirements):  # before the peer can come with the secret
             await write(lambda tx: shares.demand(tx, row.subject, duties.requirements))
-        known = await read(lambda tx: peers.get(tx, row.host))
-        dialect = outgoing.learnt_dialect(known) or dialect_of(peer)
+        dialect = await self._dialect(row.host, peer)
         message = outgoing.new_share(share, owner, self._context.config, dialect, duties)
         answer = await self._post_share(peer, message, dialect)
         name = ShareAnswer.parse(answer.body).recipient_display_name
@@ -163,8 +162,7 @@ class Worker:
 
     async def _tell_notification(self, row: Row) -> None:
         peer = await self._context.lookup.discover(row.host)
-        known = await self._context.database.read(lambda tx: peers.get(tx, row.host))
-        dialect = outgoing.learnt_dialect(known) or dialect_of(peer)
+        dialect = await self._dialect(row.host, peer)
         said = row.message
         notification = Notification(said["type"], said["resource_type"], said["provider_id"], said["secret"])
         message = notification.encode(with_secret=dialect.secret_in_notifications)
@@ -179,6 +177,11 @@ class Worker:
         if share.state == received.ACCEPTED:
             await self._context.probe(share)
         await self._context.database.write(lambda tx: _delivered(tx, row))
+
+    async def _dialect(self, host: str, peer: Discovery) -> Dialect:
+        """What worked with a peer, else what its document shows."""
+        known = await self._context.database.read(lambda tx: peers.get(tx, host))
+        return outgoing.learnt_dialect(known) or dialect_of(peer)
 
     async def _post(self, peer: Discovery, url: str, message: dict[str, Any]) -> Response:
         signer = self._context.keys.signer(peer, self._context.clock)

@@ -11,7 +11,7 @@ Whether the signer may say what the body says is not decided here: compare `Clai
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -21,6 +21,7 @@ from opencloudmesh.protocol.signatures import cavage, rfc9421
 from opencloudmesh.protocol.wire import Request
 
 Family = Literal["rfc9421", "cavage"]
+Signer = Callable[[Request], Request]  # `sign` with all but the request decided
 
 MAX_AGE = 300  # seconds; Nextcloud's and opencloudmesh-go's
 MAX_SKEW = 60  # seconds into the future

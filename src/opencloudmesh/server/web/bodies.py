@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -12,23 +13,31 @@ from opencloudmesh.protocol.errors import Invalid, TooLarge
 IDLE_SECONDS = 30.0  # without a byte
 
 
+async def read_chunks(request: Request, idle: float) -> AsyncIterator[bytes]:
+    """The body as it arrives. `Invalid` where it stops before its end, or stands still for `idle` seconds."""
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(idle):
+                chunk = await anext(stream)
+        except StopAsyncIteration:
+            return
+        except (ClientDisconnect, TimeoutError):
+            raise Invalid("The body ended before it was complete.") from None
+        yield chunk
+
+
 async def read_body(request: Request, limit: int) -> bytes:
     """The whole body. Raises `TooLarge` over `limit` bytes, `Invalid` where it stops before its end."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > limit:
         raise TooLarge(f"A message has at most {limit} bytes here.")
     body = bytearray()
-    stream = request.stream()
-    while True:
-        try:
-            async with asyncio.timeout(IDLE_SECONDS):
-                body += await anext(stream)
-        except StopAsyncIteration:
-            return bytes(body)
-        except (ClientDisconnect, TimeoutError):
-            raise Invalid("The body ended before it was complete.") from None
+    async for chunk in read_chunks(request, IDLE_SECONDS):
+        body += chunk
         if len(body) > limit:
             raise TooLarge(f"A message has at most {limit} bytes here.")
+    return bytes(body)
 
 
 async def read_request(request: Request, limit: int, public_url: str) -> wire.Request:

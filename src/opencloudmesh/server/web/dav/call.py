@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from opencloudmesh.protocol.errors import Forbidden, Invalid, NotFound, PeerError, TooLarge
 from opencloudmesh.server.database import Database
 from opencloudmesh.server.trees import READ, Entry, Tree, clean_path, join, require
+from opencloudmesh.server.web.bodies import read_chunks
 
 IDLE_SECONDS = 60.0  # without a byte of the body; how long a body takes in all is not limited
 MAX_XML = 1 << 20
@@ -107,15 +107,7 @@ class Call:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives. `Invalid` where it stops before its end."""
-        stream = self.request.stream()
-        while True:
-            try:
-                async with asyncio.timeout(IDLE_SECONDS):
-                    chunk = await anext(stream)
-            except StopAsyncIteration:
-                return
-            except (ClientDisconnect, TimeoutError):
-                raise Invalid("The body ended before it was complete.") from None
+        async for chunk in read_chunks(self.request, IDLE_SECONDS):
             yield chunk
 
     async def body(self) -> bytes:
