@@ -95,6 +95,7 @@ invites = Table(
     Column("accepted_by", Text),  # the OCM Address of the one who took it
     Column("expiration", BigInteger, nullable=False),
     Column("created", BigInteger, nullable=False),
+    Column("email", Text, nullable=False, server_default=""),  # where it was sent to, if it was
 )
 
 # People elsewhere whom our users know.
@@ -109,6 +110,7 @@ contacts = Table(
     Column("email", Text, nullable=False, server_default=""),
     Column("source", String(16), nullable=False),  # invite | share | direct entry
     Column("created", BigInteger, nullable=False),
+    Column("blocked", Boolean, nullable=False, server_default=false()),  # nothing is taken from them
     UniqueConstraint("account", "address"),
 )
 
@@ -141,6 +143,7 @@ received = Table(
     Column("access", JSON),  # which way of access worked last
     Column("created", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
+    Column("trust", String(16), nullable=False, server_default=""),  # why it was let in: a word of `policy.TRUST`
     UniqueConstraint("account", "path"),
     Index(None, "host", "provider_id"),  # not unique: Seafile calls all of its shares by one id
 )
@@ -191,6 +194,103 @@ peers = Table(
     Column("retry_at", BigInteger, nullable=False, server_default="0"),  # the circuit is open until then
     Column("error", Text),
     Column("last_contact", BigInteger),
+    Column("first_keys", JSON),  # thumbprints of the keys that it showed first, for the record
+)
+
+# What the operator decided about all other servers, while it runs; what has no row is at its default.
+policy = Table(
+    "policy",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", JSON, nullable=False),
+)
+
+# What the operator decided about one server, or all below a domain. What is null is left to the policy.
+rules = Table(
+    "rules",
+    metadata,
+    Column("pattern", Text, primary_key=True),  # host[:port] | *.domain | *
+    Column("incoming", String(8)),  # allow | deny
+    Column("outgoing", String(8)),  # allow | deny
+    Column("signatures", String(16)),  # required | expected | optional
+    Column("private", Boolean, nullable=False, server_default=false()),  # it may have addresses in private networks
+    Column("ca", Text),  # the only certificate authorities that its certificate may be from, PEM
+    Column("changed", BigInteger, nullable=False),
+)
+
+# Everything that crossed servers and everything that the operator decided about them. No secrets.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("event", String(32), nullable=False),  # a word of `audit.EVENTS`
+    Column("direction", String(4), nullable=False),  # in | out | here
+    Column("outcome", String(16), nullable=False),  # done | refused | failed
+    Column("host", Text, nullable=False, server_default="", index=True),  # the other server
+    Column("account", Text, nullable=False, server_default=""),  # the person here; stays when they are gone
+    Column("who", Text, nullable=False, server_default=""),  # the person there, as an OCM Address
+    Column("verified", String(16), nullable=False, server_default=""),  # rfc9421 | cavage | unsigned
+    Column("subject", Text, nullable=False, server_default=""),  # id of the share, invite, ...
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("count", Integer, nullable=False, server_default="1"),  # of refusals that were the same
+)
+
+# Directory Services that the operator named (IETF-OCM, Appendix C).
+directories = Table(
+    "directories",
+    metadata,
+    Column("url", Text, primary_key=True),
+    Column("keys", JSON, nullable=False),  # PEM texts; what is signed by none of them is not taken
+    Column("unsigned", Boolean, nullable=False, server_default=false()),  # plain JSON is taken from it too
+    Column("federation", Text, nullable=False, server_default=""),
+    Column("fetched", BigInteger),  # when it was read last
+    Column("due", BigInteger, nullable=False),  # when it is asked again
+    Column("error", Text),  # why what it said last was not taken
+)
+
+# The servers that a directory lists.
+members = Table(
+    "members",
+    metadata,
+    Column("directory", Text, ForeignKey("directories.url", ondelete="CASCADE"), primary_key=True),
+    Column("host", Text, primary_key=True, index=True),
+    Column("url", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+)
+
+# Links that a person gives away. So far visitors can only ask for what is behind one (`mode` "ask").
+links = Table(
+    "links",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("token", Text, nullable=False, unique=True),  # its owner may look at it again
+    Column("mode", String(16), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("resource_type", String(16), nullable=False),  # file | folder
+    Column("permissions", JSON, nullable=False),  # of a share that comes of it
+    Column("description", Text, nullable=False, server_default=""),
+    Column("expiration", BigInteger),
+    Column("created", BigInteger, nullable=False),
+    Index(None, "account", "path"),
+)
+
+# People elsewhere who ask for a share.
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("link", String(36), ForeignKey("links.id", ondelete="CASCADE")),  # by which they asked
+    Column("path", Text, nullable=False),
+    Column("address", Text, nullable=False),  # as they gave it; a link proves nothing about who typed it
+    Column("host", Text, nullable=False),
+    Column("verified", String(16), nullable=False),  # rfc9421 | cavage | unsigned | typed
+    Column("state", String(16), nullable=False),  # open | granted | refused
+    Column("share", String(36)),  # that came of it
+    Column("created", BigInteger, nullable=False),
+    UniqueConstraint("link", "address"),
 )
 
 # Signatures that were used, until they are too old to be used again.

@@ -1,0 +1,64 @@
+"""The audit trail: what crossed servers and what the operator decided about them; who, with whom, known how, and why.
+
+A row is written in the transaction of what it tells about. What was refused has changed nothing, so `Context.commit`
+writes its row afterwards. No secret is in it. The same refusal again within an hour counts up one row, so that
+nobody can fill the disk with them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from opencloudmesh.server.database import Tx
+from opencloudmesh.server.schema import audit
+
+Direction = Literal["in", "out", "here"]
+Outcome = Literal["done", "refused", "failed"]
+
+EVENTS = ("share", "notification", "invite", "token", "request", "contact", "directory", "policy", "peer", "keys")
+SAME_AGAIN = 3_600  # seconds in which the same refusal is one row
+LIFETIME = 365 * 86_400  # seconds that a row is kept
+
+Row = sa.Row[Any]
+
+
+def record(
+    tx: Tx,
+    event: str,
+    direction: Direction,
+    outcome: Outcome = "done",
+    *,
+    host: str = "",
+    account: str = "",
+    who: str = "",
+    verified: str = "",
+    subject: str = "",
+    reason: str = "",
+) -> None:
+    """One row. `event` is one of `EVENTS`, `who` an OCM Address, `verified` how the peer is known."""
+    assert event in EVENTS
+    same = {"event": event, "direction": direction, "outcome": outcome, "host": host, "account": account,
+            "who": who, "verified": verified, "subject": subject, "reason": reason}  # fmt: skip
+    if outcome == "refused":
+        again = sa.and_(audit.c.at > tx.now - SAME_AGAIN, *(audit.c[name] == value for name, value in same.items()))
+        if tx.run(audit.update().where(again).values(at=tx.now, count=audit.c.count + 1)).rowcount:
+            return
+    tx.run(audit.insert().values(at=tx.now, **same))
+
+
+def listing(
+    tx: Tx, *, host: str | None = None, account: str | None = None, event: str | None = None,
+    since: int = 0, limit: int | None = None,
+) -> list[Row]:  # fmt: skip
+    """The newest `limit` rows, oldest first; those of one server, person or event where given."""
+    wanted = {"host": host, "account": account, "event": event}
+    query = sa.select(audit).where(audit.c.at >= since)
+    query = query.where(*(audit.c[name] == value for name, value in wanted.items() if value is not None))
+    return list(reversed(tx.all(query.order_by(audit.c.at.desc(), audit.c.id.desc()).limit(limit))))
+
+
+def purge(tx: Tx) -> None:
+    """Drops rows that are too old."""
+    tx.run(audit.delete().where(audit.c.at < tx.now - LIFETIME))
