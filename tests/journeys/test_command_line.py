@@ -46,7 +46,7 @@ async def test_an_invite_is_accepted_and_a_peer_forgotten(one, two):
     invite = run(two, "invite", "create", "--as", "marie")["invite"]
     contact = await asyncio.to_thread(run, one, "invite", "accept", invite, "--as", "einstein")
     assert contact["address"] == two.address("marie")
-    assert [row["address"] for row in run(two, "contacts", "--as", "marie")] == [one.address("einstein")]
+    assert [row["address"] for row in run(two, "contacts", "list", "--as", "marie")] == [one.address("einstein")]
     (peer,) = run(two, "peers")
     assert (peer["host"], peer["signs"]) == (one.host, True)
     run(two, "peer", "forget", one.host, as_json=False)

@@ -127,7 +127,7 @@ def test_invites_are_made_listed_and_revoked(einstein):
 
 def test_what_is_no_invite_is_not_accepted(einstein):
     assert "not an invite" in einstein("invite", "accept", "nonsense", "--as", "einstein", code=1)
-    assert einstein("contacts", "--as", "einstein") == "none\n"
+    assert einstein("contacts", "list", "--as", "einstein") == "none\n"
 
 
 def test_a_peer_that_is_not_known_cannot_be_forgotten(einstein):

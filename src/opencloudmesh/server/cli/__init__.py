@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 import opencloudmesh
-from opencloudmesh.server.cli import mesh, people, serving, sharing
+from opencloudmesh.server.cli import contacts, mesh, people, serving, sharing
 from opencloudmesh.server.cli.common import Commands
 
 
@@ -29,8 +29,8 @@ for command in (
     sharing.accept,
     sharing.decline,
     sharing.unshare,
-    mesh.invite_group,
-    mesh.list_contacts,
+    contacts.invite_group,
+    contacts.contacts_group,
     mesh.list_peers,
     mesh.peer_group,
     mesh.list_outbox,
