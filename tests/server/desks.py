@@ -45,11 +45,13 @@ class Desk:
                 (self.root / path).write_text(path)
 
     def keep(self, *paths: str, mounts: bool = True) -> None:
-        """For each path a share, a property, a lock, and a share of another that is mounted in it."""
+        """For each path a share, a link and a request, a property, a lock, and another's share that is mounted."""
 
         def fill(tx: Tx) -> None:
             for path in paths:
                 rows.insert(tx, schema.shares, id=f"s {path}", owner=WHO, path=path, secret=path)
+                rows.insert(tx, schema.links, id=f"l {path}", account=WHO, path=path, token=path)
+                rows.insert(tx, schema.requests, id=f"r {path}", account=WHO, link=f"l {path}", path=path)
                 if mounts:
                     mount = {"account": WHO, "provider_id": path, "path": f"{path}/mount"}
                     rows.insert(tx, schema.received, id=f"r {path}", **mount)
@@ -61,7 +63,7 @@ class Desk:
     def kept(self, what: str) -> dict[str, str]:
         """Where the rows are that `keep` made: what was kept for a path -> the path that it has now."""
         table = schema.metadata.tables[what]
-        name = {"shares": "id", "received": "id", "properties": "value"}.get(what, "path")
+        name = {"properties": "value", "locks": "path"}.get(what, "id")
         found = self.database.read_now(lambda tx: tx.all(sa.select(table)))
         return {row._mapping[name].removeprefix(f"{what[0]} "): row.path for row in found}
 

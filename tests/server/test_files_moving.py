@@ -64,8 +64,8 @@ async def test_shares_mounts_and_properties_go_where_a_folder_goes_and_locks_end
     expected = {
         "a": "target/new", "a/b": "target/new/b", "a/b/c": "target/new/b/c", "ab": "ab", "A/b": "A/b", "a%": "a%",
     }  # fmt: skip
-    assert desk.kept("shares") == expected
-    assert desk.kept("properties") == expected
+    for table in ("shares", "links", "requests", "properties"):
+        assert desk.kept(table) == expected
     assert desk.kept("received") == {kept: f"{path}/mount" for kept, path in expected.items()}
     assert set(desk.kept("locks")) == {"ab", "A/b", "a%"}
     assert desk.intents() == 0

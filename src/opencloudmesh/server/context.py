@@ -22,7 +22,7 @@ from opencloudmesh.client.guard import EgressPolicy
 from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.tokens import TokenRequest, TokenResponse
-from opencloudmesh.server import files, keys, migrate, received, shares
+from opencloudmesh.server import files, keys, links, migrate, received, shares
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.database import Database, Tx
 from opencloudmesh.server.discovery import Lookup
@@ -114,6 +114,7 @@ class Context:
     @staticmethod
     def _removed(tx: Tx, account: str, path: str) -> None:
         shares.path_removed(tx, account, path)
+        links.path_removed(tx, account, path)
         received.path_removed(tx, account, path)
 
 

@@ -1,6 +1,6 @@
 """A tree on this machine's disk: a user's own, or the part of it that a share offers.
 
-`storage` holds the bytes; what belongs to their paths (properties, locks, shares, mounts) is in the database.
+`storage` holds the bytes; what belongs to their paths (properties, locks, shares, mounts, links) is in the database.
 The two cannot change in one step. So a move that takes rows along writes its intent into `moves` first, renames,
 and finishes in a second transaction; `recover` completes or drops at start what a crash left in between.
 """
@@ -290,13 +290,19 @@ def recover(tx: Tx, storage: Storage) -> None:
 
 
 # What belongs to paths: the tables, and in each the column with the account.
-_SHARED = ((schema.shares, schema.shares.c.owner), (schema.received, schema.received.c.account))
+_MOUNTED = (schema.received, schema.received.c.account)
+_SHARED = (
+    _MOUNTED,
+    (schema.shares, schema.shares.c.owner),
+    (schema.links, schema.links.c.account),
+    (schema.requests, schema.requests.c.account),
+)
 _KEPT = ((schema.properties, schema.properties.c.account), (schema.locks, schema.locks.c.account))
 
 
 def _intend(account: str, source: str, target: str, inode: int, tx: Tx) -> int | None:
     """The id of a new intent; None where no row belongs to either path, so that renaming is all."""
-    if _any(tx, *_SHARED[1], account, target):
+    if _any(tx, *_MOUNTED, account, target):
         raise Conflict("A received share is mounted there.")
     if not any(_any(tx, *table, account, path) for path in (source, target) for table in _SHARED + _KEPT):
         return None

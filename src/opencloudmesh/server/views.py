@@ -13,6 +13,8 @@ from opencloudmesh.protocol.invites import encode
 
 Row = sa.Row[Any]
 
+ASK_PATH = "/ask/"  # where visitors ask for what is behind a link; the token follows
+
 
 def share(row: Row) -> dict[str, Any]:
     """A row of `shares`. Times in unix seconds; `error` says why it is not where it should be."""
@@ -50,6 +52,36 @@ def received(row: Row) -> dict[str, Any]:
         "path": row.path,
         "created": row.created,
         "changed": row.changed,
+    }
+
+
+def link(row: Row, public_url: str, now: int) -> dict[str, Any]:
+    """A row of `links`, with the URL that its owner gives to others while one can ask by it."""
+    ended = row.expiration is not None and row.expiration <= now
+    return {
+        "id": row.id,
+        "state": "expired" if ended else "open",
+        "path": row.path,
+        "resourceType": row.resource_type,
+        "permissions": row.permissions,
+        "description": row.description,
+        "url": None if ended else f"{public_url}{ASK_PATH}{row.token}",
+        "expiration": row.expiration,
+        "created": row.created,
+    }
+
+
+def request(row: Row) -> dict[str, Any]:
+    """A row of `requests`. `verified` says how the one who asks is known: an address that was "typed" is anybody's."""
+    return {
+        "id": row.id,
+        "state": row.state,
+        "path": row.path,
+        "address": row.address,
+        "verified": row.verified,
+        "link": row.link,
+        "share": row.share,
+        "created": row.created,
     }
 
 
