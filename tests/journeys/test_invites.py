@@ -27,6 +27,15 @@ async def test_an_invite_makes_two_contacts(one, two):
     assert await contacts(two, "marie") == [(one.address("einstein"), "Albert Einstein", "invite")]
     (row,) = await two.api("GET", "invites", who="marie")
     assert (row["state"], row["acceptedBy"], row["invite"]) == ("accepted", one.address("einstein"), None)
+    assert (row["link"], row["code"]) == (None, None)
+
+
+@pytest.mark.parametrize("spelling", ["link", "invite", "code"])
+async def test_each_spelling_that_is_shown_is_accepted(one, two, spelling):
+    made = await invited(two)
+    assert decode(made[spelling]) == decode(made["invite"])
+    await one.api("POST", "invites/accept", {"invite": made[spelling]}, who="einstein", status=201)
+    assert len(await contacts(one, "einstein")) == 1
 
 
 @pytest.mark.parametrize("spelling", ["string", "plain", "padded base64", "link", "link of Nextcloud"])

@@ -140,8 +140,8 @@ async def test_a_peer_that_is_away_shows_what_was_seen_last(one, two, marie):
 
 async def test_people_become_contacts_by_an_invite(one, two, einstein, marie):
     page = await marie.submit("/invites", note="for Albert")
-    (string,) = re.findall(r"readonly[^>]*>([^<]+)</textarea>", page.html)
-    page = await einstein.submit("/invites/accept", invite=f"  {string}\r\n")
+    (link,) = re.findall(r"readonly[^>]*>([^<]+)</textarea>", page.html)
+    page = await einstein.submit("/invites/accept", invite=f"  {link}\r\n")
     assert "Marie Curie" in page.text
     assert one.address("einstein") in (await marie.open("/contacts")).text
     assert "Accepted" in (await marie.open("/invites")).text

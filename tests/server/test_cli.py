@@ -117,12 +117,16 @@ def test_every_command_has_help(ocm):
 
 def test_invites_are_made_listed_and_revoked(einstein):
     made = json.loads(einstein("invite", "create", "--as", "einstein", "--description", "for Marie", "--json"))
-    assert decode(made["invite"]).host == "one.example"
+    token, host = decode(made["invite"])
+    assert (host, made["code"]) == ("one.example", f"{token}@{host}")
+    assert made["link"] == f"https://one.example/wayf?token={token}"
     assert [row["state"] for row in listed(einstein, "invite", "list", "--as", "einstein")] == ["open"]
     einstein("invite", "revoke", made["id"], "--as", "einstein")
     assert einstein("invite", "list", "--as", "einstein") == "none\n"
     assert "no such invite" in einstein("invite", "revoke", made["id"], "--as", "einstein", code=1)
     assert "no user" in einstein("invite", "create", "--as", "nobody", code=1)
+    said = einstein("invite", "create", "--as", "einstein")
+    assert [line.split(":")[0] for line in said.splitlines()] == ["id", "link", "invite", "code"]
 
 
 def test_what_is_no_invite_is_not_accepted(einstein):

@@ -9,7 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from opencloudmesh.protocol.address import normalise_host
 from opencloudmesh.protocol.invites import encode
+
+SPELLINGS = ("link", "invite", "code")
+WAYF_PATH = "/wayf"  # where somebody who was given the link of an invite says which server is theirs
 
 Row = sa.Row[Any]
 
@@ -97,17 +101,27 @@ def contact(row: Row) -> dict[str, Any]:
     }
 
 
-def invite(row: Row, own_host: str, now: int) -> dict[str, Any]:
-    """A row of `invites`, with the invite string that its owner gives to somebody while it is open."""
+def invite(row: Row, public_url: str, now: int) -> dict[str, Any]:
+    """A row of `invites`, with all spellings of what its owner gives to somebody while it is open."""
     state = "expired" if row.state == "open" and row.expiration <= now else row.state
     return {
         "id": row.id,
         "state": state,
-        "invite": encode(row.token, own_host) if state == "open" else None,
+        **(_spellings(row.token, public_url) if state == "open" and public_url else dict.fromkeys(SPELLINGS)),
         "description": row.description,
         "acceptedBy": row.accepted_by,
         "expiration": row.expiration,
         "created": row.created,
+    }
+
+
+def _spellings(token: str, public_url: str) -> dict[str, str]:
+    """IETF-OCM, "Invite format": the link to our WAYF page, the invite string, and what is encoded in it."""
+    host = normalise_host(public_url)
+    return {
+        "link": f"{public_url}{WAYF_PATH}?token={token}",
+        "invite": encode(token, host),
+        "code": f"{token}@{host}",
     }
 
 

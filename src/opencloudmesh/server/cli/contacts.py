@@ -6,13 +6,14 @@ import asyncio
 
 import click
 
+from opencloudmesh.protocol.wire import encode_json
 from opencloudmesh.server import accounts, contacts, introductions, invites, views
 from opencloudmesh.server import config as settings
 from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, person_option, show
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import Context
 
-INVITE_COLUMNS = ("id", "state", "invite", "description", "acceptedBy", "expiration")
+INVITE_COLUMNS = ("id", "state", "link", "description", "acceptedBy", "expiration")
 CONTACT_COLUMNS = ("id", "address", "name", "email", "source")
 
 
@@ -27,11 +28,16 @@ def invite_group() -> None:
 @person_option()
 @click.option("--description", default="", help="What it is for.")
 def invite_create(data: str, as_json: bool, account: str, description: str) -> None:
-    """Make an invite, to be given to somebody elsewhere."""
+    """Make an invite, to be given to somebody elsewhere: its link, its string or its code, which all say the same."""
     with opened(data) as (config, database):
         database.read_now(lambda tx: accounts.get(tx, account))
         row = database.write_now(lambda tx: invites.create(tx, account, description=description))
-        show([views.invite(row, config.own_host, row.created)], INVITE_COLUMNS, as_json=as_json, one=True)
+        invite = views.invite(row, config.public_url, row.created)
+        if as_json:
+            click.echo(encode_json(invite))
+            return
+        for name in ("id", *views.SPELLINGS):
+            click.echo(f"{name + ':':<8}{invite[name] or '-'}")
 
 
 @invite_group.command("list")
@@ -42,7 +48,7 @@ def invite_list(data: str, as_json: bool, account: str) -> None:
     """List the invites that a person gave away."""
     with opened(data) as (config, database):
         rows, now = database.read_now(lambda tx: (invites.listing(tx, account), tx.now))
-        show([views.invite(row, config.own_host, now) for row in rows], INVITE_COLUMNS, as_json=as_json)
+        show([views.invite(row, config.public_url, now) for row in rows], INVITE_COLUMNS, as_json=as_json)
 
 
 @invite_group.command("revoke")

@@ -98,8 +98,8 @@ async def delete_received(context: Context, account: Account, request: Request) 
 async def list_invites(context: Context, account: Account, _request: Request) -> Response:
     """The invites that I gave away."""
     rows = await context.database.read(lambda tx: invites.listing(tx, account.id))
-    own_host, now = context.config.own_host, int(context.clock())
-    return json_response([views.invite(row, own_host, now) for row in rows])
+    public_url, now = context.config.public_url, int(context.clock())
+    return json_response([views.invite(row, public_url, now) for row in rows])
 
 
 async def create_invite(context: Context, account: Account, request: Request) -> Response:
@@ -110,7 +110,7 @@ async def create_invite(context: Context, account: Account, request: Request) ->
     row = await context.database.write(
         lambda tx: invites.create(tx, account.id, description=description, expiration=expiration)
     )
-    return json_response(views.invite(row, context.config.own_host, int(context.clock())), 201)
+    return json_response(views.invite(row, context.config.public_url, int(context.clock())), 201)
 
 
 async def revoke_invite(context: Context, account: Account, request: Request) -> Response:

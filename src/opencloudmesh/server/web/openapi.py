@@ -87,7 +87,9 @@ SCHEMAS: dict[str, Schema] = {
         {
             "id": TEXT,
             "state": {"type": "string", "enum": ["open", "accepted", "expired", "revoked"]},
-            "invite": {**MAYBE_TEXT, "description": "the invite string to give to somebody, while it is open"},
+            "link": {**MAYBE_TEXT, "description": "what to give to somebody, while it is open: to be followed"},
+            "invite": {**MAYBE_TEXT, "description": "the same as invite string, to be pasted"},
+            "code": {**MAYBE_TEXT, "description": "the same as token@host"},
             "description": TEXT,
             "acceptedBy": {**MAYBE_TEXT, "description": "OCM Address"},
             "expiration": MOMENT,

@@ -22,8 +22,8 @@ SOURCES = {
 async def show(visit: Visit, error: OcmError | None = None, form: dict[str, str] | None = None) -> Response:
     """The invites that the person gave away, and the forms."""
     rows = await visit.context.database.read(lambda tx: invites.listing(tx, visit.account.id))
-    own_host, now = visit.context.config.own_host, int(visit.context.clock())
-    shown: list[dict[str, Any]] = [views.invite(row, own_host, now) for row in rows]
+    public_url, now = visit.context.config.public_url, int(visit.context.clock())
+    shown: list[dict[str, Any]] = [views.invite(row, public_url, now) for row in rows]
     return visit.page("invites.html", error, invites=shown, active="invites", form=form or {})
 
 
