@@ -152,7 +152,7 @@ def test_the_sender_does_not_answer_for_us_nor_the_receiver_unshare(office):
 # Types
 
 
-@pytest.mark.parametrize("kind", sorted(TYPES - {ACCEPT, DECLINE, UNSHARE}))
+@pytest.mark.parametrize("kind", sorted(TYPES - {ACCEPT, DECLINE, UNSHARE, "USER_REMOVED"}))
 def test_a_type_that_is_not_followed_is_said_so(office, kind):
     row = office.offered(shares.SENT)
     refuse(office, NotSupported, kind, row.id, signed_by=THERE)

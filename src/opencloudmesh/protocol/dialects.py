@@ -26,6 +26,7 @@ class Dialect:
     share_with_scheme: bool = False
     secret_in_notifications: bool = True
     reuses_provider_id: bool = False  # its shares have one providerId, and are told apart by their secrets
+    knows_user_removed: bool = False  # no deployed family does; those who are known only by their version may
     absolute_uri: bool = True  # False: the uri is sent relative to our WebDAV root
 
     def share_encoding(self, own_base_url: str) -> Encoding:
@@ -61,8 +62,8 @@ DIALECTS = {
             secret_in_notifications=False,
             absolute_uri=False,
         ),
-        Dialect("ocm-1.4", Encoding(protocol="multi")),
-        Dialect("ocm-1.1", Encoding(protocol="multi-options")),
+        Dialect("ocm-1.4", Encoding(protocol="multi"), knows_user_removed=True),
+        Dialect("ocm-1.1", Encoding(protocol="multi-options"), knows_user_removed=True),
         Dialect("ocm-1.0", _BRIDGE, owner_scheme="http"),
     )
 }

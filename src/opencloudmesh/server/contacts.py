@@ -1,7 +1,7 @@
-"""People elsewhere whom our users know: from invites, or added by hand.
+"""People elsewhere whom our users know: from invites and shares, or added by hand.
 
 An address is kept as the contact's server spells it (OpenCloud: base64 of an id and a host), because only so that
-server knows its own people again.
+server knows its own people again. This module knows nothing of shares and the policy, which ask it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import NotFound
+from opencloudmesh.protocol.notifications import USER_REMOVED
+from opencloudmesh.server import audit, outbox
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import contacts
 
 INVITE, SHARE, DIRECT = "invite", "share", "direct entry"  # IETF-OCM, "Address book export"
+USER = "user"  # the resourceType of USER_REMOVED (OCM-API, spec.yaml)
 
 Row = sa.Row[Any]
 
@@ -23,7 +26,7 @@ Row = sa.Row[Any]
 def meet(tx: Tx, account: str, address: Address, *, name: str = "", email: str = "", source: str = DIRECT) -> Row:
     """A contact, new or known; an invite is worth more than any other source."""
     text = str(address)
-    known = tx.one(sa.select(contacts).where(contacts.c.account == account, contacts.c.address == text))
+    known = find(tx, account, text)
     if known is None:
         row = {"id": tx.id(), "account": account, "address": text, "host": address.host, "name": name, "email": email}
         tx.run(contacts.insert().values(**row, source=source, created=tx.now))
@@ -31,15 +34,40 @@ def meet(tx: Tx, account: str, address: Address, *, name: str = "", email: str =
         values = {"name": name or known.name, "email": email or known.email}
         values["source"] = source if source == INVITE else known.source
         tx.run(contacts.update().where(contacts.c.id == known.id).values(**values))
-    found = tx.one(sa.select(contacts).where(contacts.c.account == account, contacts.c.address == text))
+    found = find(tx, account, text)
     assert found is not None
     return found
 
 
+def shared(tx: Tx, account: str, address: str, *, name: str = "") -> None:
+    """A share between the two was accepted: they are contacts. Of one who is known already nothing changes."""
+    if find(tx, account, address) is None:
+        meet(tx, account, Address.parse(address), name=name, source=SHARE)
+
+
+def find(tx: Tx, account: str, address: str) -> Row | None:
+    """The contact with that address, or None."""
+    return tx.one(sa.select(contacts).where(contacts.c.account == account, contacts.c.address == address))
+
+
+def get(tx: Tx, account: str, contact_id: str) -> Row:
+    """A contact of that person. Raises `NotFound`."""
+    row = tx.one(sa.select(contacts).where(contacts.c.account == account, contacts.c.id == contact_id))
+    if row is None:
+        raise NotFound("There is no such contact.")
+    return row
+
+
+def is_blocked(tx: Tx, account: str, address: str) -> bool:
+    """Whether the person takes nothing from that address."""
+    row = find(tx, account, address)
+    return row is not None and row.blocked
+
+
 def invited(tx: Tx, account: str, address: str) -> bool:
     """Whether an invite has been exchanged with that person."""
-    query = sa.select(contacts.c.id).where(contacts.c.account == account, contacts.c.address == address)
-    return tx.one(query.where(contacts.c.source == INVITE)) is not None
+    row = find(tx, account, address)
+    return row is not None and row.source == INVITE
 
 
 def listing(tx: Tx, account: str) -> list[Row]:
@@ -48,8 +76,61 @@ def listing(tx: Tx, account: str) -> list[Row]:
     return list(tx.all(query.order_by(contacts.c.name, contacts.c.address)))
 
 
+def search(tx: Tx, account: str, text: str) -> list[Row]:
+    """The contacts in whose name, address or e-mail address the text is, by name; for "" all of them.
+
+    Compared here, not by the database: SQLite knows capitals of ASCII only, and in no text is a character special.
+    """
+    wanted = text.strip().casefold()
+    return [
+        row
+        for row in listing(tx, account)
+        if any(wanted in value.casefold() for value in (row.name, row.address, row.email))
+    ]
+
+
+def block(tx: Tx, account: str, contact_id: str, *, blocked: bool = True) -> Row:
+    """From now on nothing is taken from them, or again. They are not told. Raises `NotFound`."""
+    row = get(tx, account, contact_id)
+    tx.run(contacts.update().where(contacts.c.id == row.id).values(blocked=blocked))
+    return get(tx, account, contact_id)
+
+
 def remove(tx: Tx, account: str, contact_id: str) -> None:
-    """Forgets a contact. Raises `NotFound`."""
-    gone = tx.run(contacts.delete().where(contacts.c.account == account, contacts.c.id == contact_id))
-    if gone.rowcount == 0:
+    """Forgets a contact. The server of one who was invited is told, for theirs counts on us too. Raises `NotFound`."""
+    row = get(tx, account, contact_id)
+    tx.run(contacts.delete().where(contacts.c.id == row.id))
+    if row.source == INVITE:
+        grantee = Address.parse(row.address).identifier
+        message = outbox.notification(USER_REMOVED, USER, account, "", {"grantee": grantee})
+        outbox.put(tx, host=row.host, kind=outbox.NOTIFICATION, subject=row.id, message=message)
+
+
+def remove_everybody(tx: Tx, account: str) -> None:
+    """The person is about to go: their contacts are forgotten, and each server that knows them is told once."""
+    rows = tx.all(sa.select(contacts).where(contacts.c.account == account).order_by(contacts.c.id))
+    tx.run(contacts.delete().where(contacts.c.account == account))
+    for host, subject in {row.host: row.id for row in rows if row.source == INVITE}.items():
+        message = outbox.notification(USER_REMOVED, USER, account, "")
+        outbox.put(tx, host=host, kind=outbox.NOTIFICATION, subject=subject, message=message)
+
+
+def removed(tx: Tx, host: str, user_id: str, *, grantee: str = "", verified: str) -> None:
+    """`host` says that its user has removed us, `grantee` alone or everybody. Said twice it changes nothing.
+
+    `user_id` is the one that was given with the invite. The contact stays, for it is our person's address book and
+    not the other server's, but as one that was entered by hand: that an invite was exchanged counts for nothing any
+    more, on either side. Raises `NotFound` where nobody here knows them.
+    """
+    address = f"{user_id}@{host}"
+    query = sa.select(contacts).where(contacts.c.address == address).order_by(contacts.c.id)
+    rows = tx.all(query.where(contacts.c.account == grantee) if grantee else query)
+    if not rows:
         raise NotFound("There is no such contact.")
+    for row in rows:
+        if row.source == INVITE:
+            tx.run(contacts.update().where(contacts.c.id == row.id).values(source=DIRECT))
+            audit.record(
+                tx, "contact", "in", host=host, account=row.account, who=address, verified=verified, subject=row.id,
+                reason=USER_REMOVED,
+            )  # fmt: skip

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound
 from opencloudmesh.protocol.invites import Identity, InviteAccepted
-from opencloudmesh.server import accounts, contacts
+from opencloudmesh.server import accounts, audit, contacts
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import invites
 
@@ -54,24 +54,34 @@ def revoke(tx: Tx, account: str, invite_id: str) -> None:
     tx.run(invites.update().where(invites.c.id == row.id).values(state=REVOKED))
 
 
-def accepted(tx: Tx, message: InviteAccepted) -> Identity:
+def accepted(tx: Tx, message: InviteAccepted, *, verified: str = "unsigned") -> Identity:
     """Somebody elsewhere took an invite: they become a contact, and learn who invited them.
 
-    Raises `Invalid` for a token that is unknown, expired or revoked, `Conflict` for one that another has taken.
+    Raises `Invalid` for a token that is unknown, expired or revoked, or was taken by somebody who has been removed
+    since, `Conflict` for one that another has taken.
     """
     row = tx.one(sa.select(invites).where(invites.c.token == message.token))
     who = str(message.address)
-    again = row is not None and row.state == ACCEPTED and row.accepted_by == who
-    if row is None or row.state == REVOKED or (row.expiration <= tx.now and not again):
+    if row is None or not _stands(tx, row, who):
         raise Invalid("This invite is not known or no longer valid.", fields=[FieldError("token", "INVALID")])
-    if row.state == ACCEPTED and not again:
+    if row.state == ACCEPTED and row.accepted_by != who:
         raise Conflict("This invite has been accepted by another person.")
-    if not again:
+    if row.state == OPEN:
         tx.run(invites.update().where(invites.c.id == row.id).values(state=ACCEPTED, accepted_by=who))
     contacts.meet(tx, row.account, message.address, name=message.name, email=message.email, source=contacts.INVITE)
+    audit.record(
+        tx, "invite", "in", host=message.address.host, account=row.account, who=who, verified=verified, subject=row.id
+    )
     return identity(accounts.get(tx, row.account))
 
 
 def identity(account: accounts.Account) -> Identity:
     """Who one of our people is to somebody they exchange invites with. Nextcloud takes no empty e-mail address."""
     return Identity(account.id, account.email or f"{account.id}@invalid", account.name)
+
+
+def _stands(tx: Tx, row: Row, who: str) -> bool:
+    """Whether a token is good for anything. Who took it may say so again, but not after one has removed the other."""
+    if row.state == ACCEPTED and row.accepted_by == who:
+        return contacts.invited(tx, row.account, who)
+    return bool(row.state != REVOKED and row.expiration > tx.now)

@@ -1,4 +1,4 @@
-"""Notifications from peers: they say of a share that it was accepted, declined or unshared.
+"""Notifications from peers: they say of a share that it was accepted, declined or unshared, of a contact that it ended.
 
 Who says it is known from the signature, or, for peers that never sign, from the share's secret.
 """
@@ -11,28 +11,33 @@ from typing import Any
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, NotSupported, Unauthenticated
+from opencloudmesh.protocol.fields import Fields
 from opencloudmesh.protocol.notifications import (
     SHARE_ACCEPTED,
     SHARE_DECLINED,
     SHARE_UNSHARED,
     TYPES,
+    USER_REMOVED,
     Notification,
 )
-from opencloudmesh.server import peers, received, schema, shares
+from opencloudmesh.server import contacts, peers, received, schema, shares
 from opencloudmesh.server.database import Tx
 
 _ANSWERS = {SHARE_ACCEPTED: "accepted", SHARE_DECLINED: "declined"}
 
 
-def receive(tx: Tx, notification: Notification, *, signed_by: str | None) -> None:
-    """Does what a notification says. Said twice it changes nothing.
+def receive(tx: Tx, notification: Notification, *, signed_by: str | None, verified: str = "unsigned") -> None:
+    """Does what a notification says. Said twice it changes nothing. `verified` is how the sender is known.
 
     Raises `Invalid` for a type that nobody knows, `NotSupported` for one that we do not follow, `NotFound` for a
-    share that does not exist and `Forbidden` for one that is not the sender's to speak of.
+    share or contact that does not exist, `Forbidden` for a share that is not the sender's to speak of, and
+    `Unauthenticated` for the end of a contact that nobody has signed.
     """
     if notification.type not in TYPES:
         raise Invalid("This type of notification is not known.", fields=[FieldError("notificationType", "INVALID")])
-    if notification.type in _ANSWERS:
+    if notification.type == USER_REMOVED:
+        _user_removed(tx, notification, signed_by, verified)
+    elif notification.type in _ANSWERS:
         _answered(tx, notification, signed_by)
     elif notification.type == SHARE_UNSHARED:
         _unshared(tx, notification, signed_by)
@@ -60,6 +65,18 @@ def _unshared(tx: Tx, notification: Notification, signed_by: str | None) -> None
         raise NotFound("There is no such share.")
     _check(tx, row, notification, signed_by)
     received.unshared(tx, row)
+
+
+def _user_removed(tx: Tx, notification: Notification, signed_by: str | None, verified: str) -> None:
+    """`notification.grantee` (a word of oCIS) names the one of ours; without it, their user knows nobody any more."""
+    if notification.resource_type != contacts.USER:
+        raise Invalid("This is said of a user only.", fields=[FieldError("resourceType", "INVALID")])
+    if signed_by is None:
+        raise Unauthenticated("That a contact has ended must be signed.")
+    grantee = Fields(notification.content, "notification.")
+    named = grantee.identifier("grantee", required=False)
+    grantee.check("The notification is not complete.")
+    contacts.removed(tx, signed_by, notification.provider_id, grantee=named, verified=verified)
 
 
 def _check(tx: Tx, share: sa.Row[Any], notification: Notification, signed_by: str | None) -> None:

@@ -29,9 +29,12 @@ def put(tx: Tx, *, host: str, kind: str, subject: str, message: dict[str, Any] |
     tx.run(outbox.insert().values(**row, state=DUE, due=tx.now, created=tx.now))
 
 
-def notification(kind: str, resource_type: str, provider_id: str, secret: str) -> dict[str, Any]:
-    """The message of a notification: it must be sayable even when the share's row is gone."""
-    return {"type": kind, "resource_type": resource_type, "provider_id": provider_id, "secret": secret}
+def notification(
+    kind: str, resource_type: str, provider_id: str, secret: str, content: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The message of a notification: it must be sayable even when the row that it is about is gone."""
+    said = {"type": kind, "resource_type": resource_type, "provider_id": provider_id, "secret": secret}
+    return {**said, "content": content} if content else said
 
 
 def due(tx: Tx, *, limit: int = 100) -> list[sa.Row[Any]]:

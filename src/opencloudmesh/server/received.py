@@ -19,7 +19,7 @@ from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, NotSupported
 from opencloudmesh.protocol.notifications import SHARE_ACCEPTED, SHARE_DECLINED
 from opencloudmesh.protocol.shares import NewShare
-from opencloudmesh.server import accounts, outbox, peers
+from opencloudmesh.server import accounts, contacts, outbox, peers
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import received
 from opencloudmesh.server.subtrees import at_or_below
@@ -98,7 +98,7 @@ def listing(tx: Tx, account: str | None = None) -> list[Row]:
 def accept(
     tx: Tx, received_id: str, *, account: str | None = None, exists: Callable[[str, str], bool] = lambda _a, _p: False
 ) -> Row:
-    """The person takes the share: it appears in their tree and the sender is told. Again is no error.
+    """The person takes the share: it appears in their tree, the sender is a contact and is told. Again is no error.
 
     `exists(account, path)` says whether a file of their own is in the way of a name.
     """
@@ -106,6 +106,7 @@ def accept(
     if row.state == ACCEPTED:
         return row
     changed = _change(tx, row, "accepted", path=_free_path(tx, row, exists))
+    contacts.shared(tx, row.account, row.sender, name=row.sender_name)
     _tell(tx, row, SHARE_ACCEPTED)
     # Whether it is a file or a folder is seen only at the sender: Nextcloud says "file" for both.
     outbox.put(tx, host=row.host, kind=outbox.PROBE, subject=row.id)

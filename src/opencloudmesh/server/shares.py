@@ -15,7 +15,7 @@ from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
 from opencloudmesh.protocol.notifications import SHARE_UNSHARED
 from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, PERMISSIONS, READ
-from opencloudmesh.server import outbox
+from opencloudmesh.server import contacts, outbox
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import shares, tokens
 from opencloudmesh.server.subtrees import at_or_below
@@ -151,6 +151,8 @@ def answered(tx: Tx, row: Row, answer: str) -> None:
     """The Receiving Server says "accepted" or "declined"; said twice it changes nothing. Raises `Conflict`."""
     if row.state != answer:
         _change(tx, row, answer, error=None)
+        if answer == ACCEPTED:
+            contacts.shared(tx, row.owner, row.share_with, name=row.recipient_name or "")
 
 
 def expire(tx: Tx) -> None:

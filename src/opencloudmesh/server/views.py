@@ -97,6 +97,7 @@ def contact(row: Row) -> dict[str, Any]:
         "name": row.name,
         "email": row.email,
         "source": row.source,
+        "blocked": row.blocked,
         "created": row.created,
     }
 

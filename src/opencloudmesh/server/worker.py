@@ -27,7 +27,7 @@ from opencloudmesh.protocol.errors import (
     Unavailable,
     Unreachable,
 )
-from opencloudmesh.protocol.notifications import Notification
+from opencloudmesh.protocol.notifications import USER_REMOVED, Notification
 from opencloudmesh.protocol.obligations import obligations
 from opencloudmesh.protocol.shares import NewShare, ShareAnswer
 from opencloudmesh.protocol.wire import Response
@@ -164,9 +164,14 @@ class Worker:
         peer = await self._context.lookup.discover(row.host)
         dialect = await self._dialect(row.host, peer)
         said = row.message
-        notification = Notification(said["type"], said["resource_type"], said["provider_id"], said["secret"])
+        if said["type"] == USER_REMOVED and not dialect.knows_user_removed:
+            await self._context.database.write(lambda tx: outbox.done(tx, row.id))
+            return
+        notification = Notification(
+            said["type"], said["resource_type"], said["provider_id"], said["secret"], said.get("content", {})
+        )
         message = notification.encode(with_secret=dialect.secret_in_notifications)
-        if not dialect.encoding.folders:
+        if notification.resource_type == "folder" and not dialect.encoding.folders:
             message["resourceType"] = "file"  # as the share was announced
         await self._post(peer, peer.end_point + "/notifications", message)
         await self._context.database.write(lambda tx: _delivered(tx, row))

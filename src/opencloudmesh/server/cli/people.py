@@ -9,7 +9,7 @@ import sys
 import click
 
 from opencloudmesh.protocol.errors import Invalid
-from opencloudmesh.server import accounts, received, shares
+from opencloudmesh.server import accounts, contacts, received, shares
 from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, show
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.storage import Storage
@@ -71,11 +71,12 @@ def user_passwd(data: str, name: str) -> None:
 
 
 def _remove_person(tx: Tx, name: str) -> None:
-    """Their shares end with a notice, and what they received is declined, before the account goes."""
+    """Their shares and contacts end with a notice, and what they received is declined, before the account goes."""
     accounts.get(tx, name)
     shares.path_removed(tx, name, "")
     for row in received.listing(tx, name):
         received.remove(tx, row.id)
+    contacts.remove_everybody(tx, name)
     accounts.remove(tx, name)
 
 

@@ -1,7 +1,7 @@
 """Messages from other servers. Who sent one is found out by `senders.authenticate` before a gesture sees it.
 
     POST /ocm/shares            Share Creation Notification
-    POST /ocm/notifications     accepted, declined, unshared
+    POST /ocm/notifications     accepted, declined, unshared; a contact has ended
     POST /ocm/invite-accepted   somebody elsewhere took an invite of one of our people
     POST /ocm/token             a short-lived token for the secret of a share (code flow)
 
@@ -55,12 +55,12 @@ async def receive_share(context: Context, sender: Sender, message: wire.Request)
 
 
 async def receive_notification(context: Context, sender: Sender, message: wire.Request) -> Answer:
-    """Something happened to a share. The answer is an object: Reva cannot read `[]`."""
+    """Something happened to a share or a contact. The answer is an object: Reva cannot read `[]`."""
     notification = Notification.parse(message.body)
 
     def receive(tx: Tx) -> Answer:
         sender.admit(tx)
-        notifications.receive(tx, notification, signed_by=sender.host)
+        notifications.receive(tx, notification, signed_by=sender.host, verified=sender.how)
         return {}
 
     return await context.commit(receive)
@@ -73,7 +73,7 @@ async def receive_acceptance(context: Context, sender: Sender, message: wire.Req
 
     def receive(tx: Tx) -> Answer:
         sender.admit(tx)
-        return invites.accepted(tx, accepted).encode()
+        return invites.accepted(tx, accepted, verified=sender.how).encode()
 
     return await context.commit(receive)
 

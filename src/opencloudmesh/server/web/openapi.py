@@ -107,6 +107,7 @@ SCHEMAS: dict[str, Schema] = {
             "name": TEXT,
             "email": TEXT,
             "source": {"type": "string", "enum": ["invite", "share", "direct entry"]},
+            "blocked": {"type": "boolean", "description": "nothing is taken from them"},
             "created": MOMENT,
         }
     ),
