@@ -18,7 +18,7 @@ from opencloudmesh.protocol import base64url
 from opencloudmesh.protocol.address import normalise_host
 from opencloudmesh.protocol.errors import Invalid, SignatureError
 from opencloudmesh.protocol.fields import Fields
-from opencloudmesh.protocol.keys import PublicKey, SigningKey
+from opencloudmesh.protocol.keys import PublicKey, SigningKey, from_pem
 from opencloudmesh.protocol.wire import decode_json, decode_object, encode_json
 
 MAX_SERVERS = 10_000
@@ -79,6 +79,14 @@ class _Signature(NamedTuple):
     protected: str
     header: Mapping[str, Any]
     value: bytes
+
+
+def read_key(pem: str) -> PublicKey:
+    """A key that a directory made known. Raises `Invalid`, also for a kind that signs no listing."""
+    key = from_pem("", pem)
+    if key.algorithms.isdisjoint(_ALGORITHMS.values()):
+        raise Invalid("Directories sign with a key that is Ed25519, P-256 or RSA.")
+    return key
 
 
 def parse(body: bytes, keys: Sequence[PublicKey], *, allow_unsigned: bool = False) -> Listing:

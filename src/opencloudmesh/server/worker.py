@@ -34,6 +34,7 @@ from opencloudmesh.protocol.wire import Response
 from opencloudmesh.server import accounts, contacts, locks, outbox, outgoing, peers, received, sessions, shares, tokens
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
+from opencloudmesh.server.federation import Watch
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Worker:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self.directories = Watch(context.database, context.network)
         self._busy: dict[int, str] = {}  # outbox id -> host
         self._tasks: set[asyncio.Task[None]] = set()
         self._kinds: dict[str, Callable[[Row], Awaitable[None]]] = {
@@ -76,7 +78,7 @@ class Worker:
             chores.cancel()
             for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(chores, *self._tasks, return_exceptions=True)
+            await asyncio.gather(chores, *self._tasks, self.directories.close(), return_exceptions=True)
 
     async def deliver(self) -> None:
         """Starts the delivery of everything that is due now and whose peer is not busy."""
@@ -196,6 +198,7 @@ class Worker:
         while True:
             try:
                 await self._context.database.write(_tidy)
+                await self.directories.look()
             except Exception:
                 log.exception("the chores could not be done")
             await asyncio.sleep(CHORES)
