@@ -18,7 +18,7 @@ from opencloudmesh.server import received, shares
 async def exchange(one, two, code, *, client_id=None, signed=True):
     """Asks the first cloud for a token as the second one does."""
     peer = await two.context.lookup.discover(one.host)
-    signer = two.context.keys.signer(peer, two.context.clock) if signed else None
+    signer = two.context.keys.signer(peer) if signed else None
     return await client.exchange(two.context.network, peer, TokenRequest(code, client_id or two.host), signer)
 
 

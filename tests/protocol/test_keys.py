@@ -75,6 +75,48 @@ def test_a_private_key_survives_its_pem(name):
     keys.from_pem(key.kid, key.public_pem()).verify(name, again.sign(b"x"), b"x")
 
 
+@pytest.mark.parametrize("name", ["ed25519", "ecdsa-p256-sha256", "rsa-sha512"])
+def test_a_private_key_is_encrypted_where_there_is_a_passphrase(name):
+    key = SIGNING_KEYS[name]
+    pem = key.private_pem("sesame")
+    assert pem.startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    assert keys.SigningKey.from_private_pem(key.kid, pem, "sesame").private_pem() == key.private_pem()
+    for wrong in ("", "Sesame"):
+        with pytest.raises(Invalid):
+            keys.SigningKey.from_private_pem(key.kid, pem, wrong)
+    with pytest.raises(Invalid):
+        keys.SigningKey.from_private_pem(key.kid, key.private_pem(), "sesame")
+
+
+THUMBPRINTS = {
+    "RFC 7638, 3.1": (
+        {
+            "kty": "RSA",
+            "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJE"
+            "CPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2Q"
+            "vzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6"
+            "WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
+            "e": "AQAB",
+            "alg": "RS256",
+            "kid": "2011-04-29",
+        },
+        "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+    ),
+    "RFC 8037, A.3": (
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "any"},
+        "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+    ),
+}
+
+
+@pytest.mark.parametrize(("jwk", "thumbprint"), THUMBPRINTS.values(), ids=THUMBPRINTS.keys())
+def test_a_thumbprint_is_that_of_the_standard_whatever_the_key_is_called(jwk, thumbprint):
+    for kid in ("a", jwk["kid"]):
+        (key,) = keys.parse_jwks({"keys": [jwk | {"kid": kid}]})
+        assert key.thumbprint() == thumbprint
+        assert keys.from_pem("other", key.pem()).thumbprint() == thumbprint
+
+
 def test_a_private_key_is_not_shown_by_repr():
     assert "private" not in repr(SIGNING_KEYS["ed25519"]).lower()
 

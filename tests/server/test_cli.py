@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from click.testing import CliRunner
 from tests.mesh import PASSWORD
 
 from opencloudmesh.protocol.invites import decode
+from opencloudmesh.server import audit
+from opencloudmesh.server import config as settings
 from opencloudmesh.server.cli import main
+from opencloudmesh.server.database import Database
+from opencloudmesh.server.keys import load
 
 
 @pytest.fixture
@@ -25,6 +30,7 @@ def ocm(tmp_path, new_database_url):
         return result.stdout if code == 0 else result.stderr
 
     run.data = data
+    run.url = settings.load({}, environment).database_url
     return run
 
 
@@ -136,3 +142,77 @@ def test_what_is_no_invite_is_not_accepted(einstein):
 
 def test_a_peer_that_is_not_known_cannot_be_forgotten(einstein):
     assert "not known" in einstein("peer", "forget", "two.example", code=1)
+
+
+@pytest.fixture
+def keys(ocm):
+    """A data folder with keys, as after a first start."""
+    load(ocm.data, "https://one.example", time.time)
+    return ocm
+
+
+def audited(ocm):
+    database = Database(ocm.url)
+    try:
+        rows = database.read_now(lambda tx: audit.listing(tx, event="keys"))
+    finally:
+        database.close()
+    assert {(row.direction, row.outcome, row.host) for row in rows} <= {("here", "done", "")}
+    return [(row.subject, row.reason) for row in rows]
+
+
+def test_keys_are_listed_rotated_and_revoked_and_that_is_in_the_audit_trail(keys):
+    first, rsa = listed(keys, "keys", "list")
+    assert (first["name"], first["kid"], first["kind"]) == ("ed25519-1", "one.example#ed25519-1", "ed25519")
+    assert (first["state"], first["published"], first["until"]) == ("current", True, None)
+    assert rsa["kid"] == "https://one.example/ocm#signature"
+    rotated = {row["name"]: row for row in listed(keys, "keys", "rotate")}
+    assert {name: row["state"] for name, row in rotated.items()} == {
+        "ed25519-1": "current", "ed25519-2": "next", "rsa-1": "current", "rsa-2": "next",
+    }  # fmt: skip
+    assert {name for name, row in rotated.items() if row["published"]} == {"ed25519-1", "ed25519-2", "rsa-1"}
+    assert rotated["ed25519-1"]["until"] == rotated["ed25519-2"]["until"]
+    assert "--now" in keys("keys", "rotate", code=1)
+    assert "one.example#ed25519-2" in keys("keys", "rotate", "--now")
+    states = {row["name"]: row["state"] for row in listed(keys, "keys", "revoke", "one.example#ed25519-1")}
+    assert states == {"ed25519-1": "revoked", "ed25519-2": "current", "rsa-1": "gone", "rsa-2": "current"}
+    assert listed(keys, "keys", "revoke", "rsa-2")[-1]["name"] == "rsa-3"
+    assert audited(keys) == [
+        ("one.example#ed25519-2", "It was made, and signs in two hours."),
+        ("https://one.example/ocm#signature-2", "It was made, and signs in two hours."),
+        ("one.example#ed25519-2", "It signs from now on."),
+        ("https://one.example/ocm#signature-2", "It signs from now on."),
+        ("one.example#ed25519-1", "It was revoked."),
+        ("https://one.example/ocm#signature-2", "It was revoked."),
+        ("https://one.example/ocm#signature-3", "It was made in place of a revoked one, and signs from now on."),
+    ]
+
+
+def test_what_cannot_be_done_with_keys_is_said_in_a_sentence_and_not_in_the_audit_trail(ocm):
+    assert ocm("keys", "list") == "none\n"
+    assert "There are no keys yet" in ocm("keys", "rotate", code=1)
+    load(ocm.data, "https://one.example", time.time, "sesame")
+    for words, said in (
+        (("keys", "revoke", "nothing"), "There is no key nothing"),
+        (("keys", "rotate"), "set OCM_KEYS_PASSPHRASE"),
+        (("keys", "revoke", "ed25519-1"), "set OCM_KEYS_PASSPHRASE"),
+    ):
+        error = ocm(*words, code=1)
+        assert said in error
+        assert "Traceback" not in error
+    assert [row["state"] for row in listed(ocm, "keys", "list")] == ["current", "current"]
+    assert audited(ocm) == []
+    ocm("keys", "revoke", "ed25519-1", OCM_KEYS_PASSPHRASE="sesame")
+    assert len(audited(ocm)) == 2
+
+
+@pytest.mark.parametrize(
+    ("passphrase", "said"), [("", "set OCM_KEYS_PASSPHRASE"), ("wrong", "OCM_KEYS_PASSPHRASE does not open")]
+)
+def test_serve_says_in_a_sentence_that_it_cannot_read_its_keys(ocm, passphrase, said):
+    load(ocm.data, "https://one.example", time.time, "sesame")
+    error = ocm("serve", code=1, OCM_KEYS_PASSPHRASE=passphrase)
+    assert error.startswith("Error: ")
+    assert said in error
+    assert len(error.splitlines()) == 1
+    assert "sesame" not in error

@@ -35,7 +35,19 @@ def test_without_anything_the_defaults_are_in_force(tmp_path):
 
 
 def test_the_table_and_the_settings_in_force_have_the_same_names():
-    assert [field.name for field in fields(Config)] == [*(setting.name for setting in SETTINGS), "sources"]
+    more = ["sources", "keys_passphrase"]
+    assert [field.name for field in fields(Config)] == [*(setting.name for setting in SETTINGS), *more]
+
+
+def test_the_passphrase_of_the_keys_is_taken_from_the_environment_only_and_shown_nowhere(tmp_path):
+    found = load(tmp_path, environment={"OCM_KEYS_PASSPHRASE": "sesame"})
+    assert found.keys_passphrase == "sesame"
+    assert "sesame" not in repr(found)
+    config.remember(found)
+    assert "sesame" not in (tmp_path / LAST_RUN).read_text()
+    assert load(tmp_path).keys_passphrase == ""
+    with pytest.raises(Invalid):
+        load(tmp_path, file='keys_passphrase = "sesame"\n')
 
 
 @pytest.mark.parametrize("missing", range(5))

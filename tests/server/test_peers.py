@@ -5,10 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from tests.server.offices import NOW, Office
 
 from opencloudmesh.protocol.errors import Conflict, SignatureError
-from opencloudmesh.server import peers, schema
+from opencloudmesh.protocol.keys import SigningKey, build_jwks
+from opencloudmesh.server import audit, peers, schema, views
 from opencloudmesh.server.peers import CIRCUIT, DOCUMENT_LIFETIME, SIGNATURE_LIFETIME
 
 HOST, BASE = "cloud.example", "https://cloud.example"
@@ -160,6 +162,95 @@ def test_strangers_leave_no_row(office):
     office.do(peers.reached, HOST)
     office.do(peers.learn, HOST, {"family": "ocm-1.0"})
     assert office.everything() == before
+
+
+# Which keys it shows
+
+RSA, OTHER_RSA = (SigningKey("k", "rsa-sha512", rsa.generate_private_key(65537, 2048)) for _ in range(2))
+A, B, C = (SigningKey(f"cloud.example#{n}", "ed25519", ed25519.Ed25519PrivateKey.generate()) for n in range(3))
+PLACES = ("publicKey", "jwks")
+
+
+def show(office, place, *keys):
+    """The peer shows these keys in that place."""
+    if place == "jwks":
+        office.do(peers.remember_keys, HOST, build_jwks(keys))
+        return
+    shown = [{"keyId": "k", "publicKeyPem": key.public_pem()} for key in keys]
+    office.do(peers.remember_document, HOST, BASE, DOCUMENT | {"publicKey": shown[0] if shown else None})
+
+
+def told(office):
+    """What is in the audit trail: place and reason."""
+    rows = office.see(audit.listing)
+    assert {(row.event, row.direction, row.outcome, row.host) for row in rows} <= {("keys", "in", "done", HOST)}
+    return [(row.subject, row.reason) for row in rows]
+
+
+def prints(*keys):
+    return [key.public.thumbprint() for key in keys]
+
+
+def test_the_keys_that_a_peer_showed_first_are_kept_for_the_record(office):
+    show(office, "publicKey")
+    assert peer(office).first_keys is None
+    show(office, "publicKey", RSA)
+    assert peer(office).first_keys == {"publicKey": prints(RSA)}
+    show(office, "jwks")
+    show(office, "jwks", A, B)
+    show(office, "jwks", B, C)
+    show(office, "publicKey", OTHER_RSA)
+    assert peer(office).first_keys == {"publicKey": prints(RSA), "jwks": prints(A, B)}
+    assert views.peer(peer(office))["firstKeys"] == peer(office).first_keys
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_that_all_keys_are_replaced_at_once_is_written_down_once(office, place):
+    one, other = (RSA, OTHER_RSA) if place == "publicKey" else (A, B)
+    show(office, place, one)
+    show(office, place, one)
+    assert told(office) == []
+    for _ in range(2):
+        show(office, place, other)
+    assert told(office) == [(place, f"It replaced all its keys at once. Now: {prints(other)[0]}")]
+    show(office, place, one)
+    assert len(told(office)) == 2  # and back
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_that_no_key_is_left_is_written_down_so_that_the_change_cannot_be_made_in_two_steps(office, place):
+    one, other = (RSA, OTHER_RSA) if place == "publicKey" else (A, B)
+    show(office, place, one)
+    show(office, place)
+    show(office, place, other)
+    assert told(office) == [(place, "It shows no key any more.")]
+
+
+def test_a_rotation_with_an_overlap_is_no_news(office):
+    for keys in ([A], [A, B], [B], [B, C], [C]):
+        show(office, "jwks", *keys)
+    assert told(office) == []
+
+
+def test_the_same_key_under_another_name_is_no_news(office):
+    show(office, "jwks", A)
+    show(office, "jwks", SigningKey("cloud.example#other", "ed25519", A.private))
+    assert told(office) == []
+
+
+@pytest.mark.parametrize("strange", [{}, {"keys": 1}, {"keys": [{"kty": "none"}]}])
+def test_keys_that_are_not_understood_are_none(office, strange):
+    office.do(peers.remember_keys, HOST, strange)
+    office.do(peers.remember_document, HOST, BASE, DOCUMENT | {"publicKey": "nonsense"})
+    office.do(peers.remember_document, HOST, BASE, {})
+    assert (told(office), peer(office).first_keys) == ([], None)
+
+
+def test_a_peer_that_was_forgotten_is_met_anew(office):
+    show(office, "jwks", A)
+    office.do(peers.forget, HOST)
+    show(office, "jwks", B)
+    assert (told(office), peer(office).first_keys) == ([], {"jwks": prints(B)})
 
 
 # Signatures

@@ -10,6 +10,8 @@ draft-cavage-http-signatures-12. Only asymmetric ones exist here (IETF-OCM, "Sig
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, AsymmetricPadding, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
@@ -145,6 +148,11 @@ class PublicKey:
         alg = next((name for name, algorithms in _JOSE.items() if algorithms == self.algorithms), None)
         return {**_parameters(self.key), "kid": self.kid, "use": "sig"} | ({"alg": alg} if alg else {})
 
+    def thumbprint(self) -> str:
+        """What tells this key from every other (RFC 7638), whatever it is called: SHA-256 in base64url."""
+        members = json.dumps(_parameters(self.key), sort_keys=True, separators=(",", ":"))
+        return base64url.encode(hashlib.sha256(members.encode()).digest())
+
     def pem(self) -> str:
         """The key as SubjectPublicKeyInfo in PEM."""
         return self.key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
@@ -159,10 +167,10 @@ class SigningKey:
     private: Private = field(repr=False)
 
     @classmethod
-    def from_private_pem(cls, kid: str, pem: str) -> SigningKey:
-        """Reads an unencrypted PKCS #8 key. Raises `Invalid`."""
+    def from_private_pem(cls, kid: str, pem: str, passphrase: str = "") -> SigningKey:
+        """Reads a PKCS #8 key, encrypted where there is a passphrase. Raises `Invalid`."""
         try:
-            private = load_pem_private_key(pem.encode(), password=None)
+            private = load_pem_private_key(pem.encode(), password=passphrase.encode() or None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
             raise Invalid("This is not a private key.") from None
         if not isinstance(private, Private):
@@ -192,9 +200,10 @@ class SigningKey:
         """The public half in PEM, for `publicKey` of the discovery document."""
         return self.public.pem()
 
-    def private_pem(self) -> str:
-        """The secret half as unencrypted PKCS #8, for our own store."""
-        return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    def private_pem(self, passphrase: str = "") -> str:
+        """The secret half as PKCS #8 for our own store, encrypted where there is a passphrase."""
+        encryption = BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
+        return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption).decode()
 
 
 def parse_jwks(value: object) -> tuple[PublicKey, ...]:

@@ -10,13 +10,14 @@ import json
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from opencloudmesh.protocol.address import normalise_host
 from opencloudmesh.protocol.errors import Invalid
+from opencloudmesh.server import keyfolder
 from opencloudmesh.server.database import sqlite_url
 
 FILE = "ocm.toml"
@@ -130,6 +131,7 @@ class Config:
     max_message: int
     worker: bool
     sources: Mapping[str, str]
+    keys_passphrase: str = field(default="", repr=False)  # only from the environment
 
     @property
     def own_host(self) -> str:
@@ -163,7 +165,7 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ
     values["data"] = folder
     values["public_url"] = values["public_url"] or ""
     values["database_url"] = _database_url(values["database_url"], folder)
-    return Config(**values, sources=sources)
+    return Config(**values, sources=sources, keys_passphrase=environment.get(keyfolder.VARIABLE, ""))
 
 
 def remember(config: Config) -> None:
@@ -192,8 +194,11 @@ Written by `ocm settings --data . --markdown > docs/configuration.md`.
 
 Each setting `name` is an option of `ocm serve` (`--some-name`), an environment variable (`OCM_SOME_NAME`), and a line
 in `{FILE}` in the data folder (`some_name = "value"`), in this order of precedence. `data` is only an option or
-variable. Commands beside a running server need only `--data`: they know what it last ran with. `OCM_PASSWORD` is the
-password that `ocm user add` and `ocm user passwd` set.
+variable. Commands beside a running server need only `--data`: they know what it last ran with.
+
+Secrets are only in the environment. `OCM_PASSWORD` is the password that `ocm user add` and `ocm user passwd` set.
+`{keyfolder.VARIABLE}` encrypts the server's signing keys: `ocm serve`, `ocm keys rotate`, `ocm keys revoke` and
+`ocm invite accept` need it then ([signing.md](signing.md)).
 
 | setting | default | |
 |---|---|---|

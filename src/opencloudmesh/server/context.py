@@ -58,11 +58,11 @@ class Context:
         database = Database(config.database_url, clock=clock)
         network = open_network(config)
         lookup = Lookup(database, network, allow_http=config.development, clock=clock)
-        keyring = keys.load(config.data, config.public_url)
+        keyring = keys.load(config.data, config.public_url, clock, config.keys_passphrase)
 
         async def exchange(peer: Discovery, secret: str) -> TokenResponse:
             request = TokenRequest(secret, config.own_host)
-            return await client.exchange(network, peer, request, keyring.signer(peer, clock))
+            return await client.exchange(network, peer, request, keyring.signer(peer))
 
         return cls(
             config=config,

@@ -37,7 +37,7 @@ async def accept(context: Context, account: Account, invite: str) -> dict[str, o
     peer = await context.lookup.discover(host)
     me = invites.identity(account)
     message = InviteAccepted(own_host, token, me.user_id, me.email, me.name)
-    signer = context.keys.signer(peer, context.clock)
+    signer = context.keys.signer(peer)
     try:
         answer = await client.post(context.network, f"{peer.end_point}/invite-accepted", message.encode(), signer)
         inviter = Identity.parse(answer.body)

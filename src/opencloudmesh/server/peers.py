@@ -2,15 +2,23 @@
 
 The circuit breaker is kept here, in the database: a peer that failed is not asked again until `retry_at`, so that a
 dead peer costs nothing; it closes as soon as the peer answers, or calls us with a valid signature.
+
+What keys a peer showed first is kept for the record, and that it replaced all of them at once is written into the audit
+trail: it is as rare as it is worth a question to its operator. Nothing is refused because of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 
-from opencloudmesh.protocol.errors import NotFound, SignatureError
+from opencloudmesh.protocol.discovery import Discovery
+from opencloudmesh.protocol.errors import BadAnswer, Invalid, NotFound, SignatureError
+from opencloudmesh.protocol.keys import from_pem, parse_jwks
+from opencloudmesh.server import audit
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import peers, signatures
 
@@ -36,12 +44,17 @@ def remember_document(tx: Tx, host: str, base_url: str, document: dict[str, Any]
     values = {"base_url": base_url, "document": document, "document_until": tx.now + DOCUMENT_LIFETIME, **_reached(tx)}
     if known is not None and known.document != document:
         values |= {"learnt": None, "keys_until": 0}  # it changed: what worked may not, and keys may be new
+    before = _key_of(known.document, known.base_url) if known is not None and known.document is not None else []
+    values |= _watched(tx, host, known, "publicKey", before, _key_of(document, base_url))
     tx.upsert(peers, {"host": host}, values)
 
 
 def remember_keys(tx: Tx, host: str, keys: dict[str, Any]) -> None:
     """The peer's JWK set."""
-    values = {"keys": keys, "keys_until": tx.now + DOCUMENT_LIFETIME, "keys_fetched": tx.now}
+    known = get(tx, host)
+    values: dict[str, Any] = {"keys": keys, "keys_until": tx.now + DOCUMENT_LIFETIME, "keys_fetched": tx.now}
+    before = _keys_of(known.keys) if known is not None and known.keys is not None else []
+    values |= _watched(tx, host, known, "jwks", before, _keys_of(keys))
     tx.upsert(peers, {"host": host}, {**values, **_reached(tx)})
 
 
@@ -94,6 +107,31 @@ def signed(tx: Tx, host: str, digest: str) -> None:
 def forget_old_signatures(tx: Tx) -> None:
     """Drops signatures that are too old to be accepted anyway."""
     tx.run(signatures.delete().where(signatures.c.until < tx.now))
+
+
+def _watched(
+    tx: Tx, host: str, known: sa.Row[Any] | None, where: str, before: Sequence[str], shown: Sequence[str]
+) -> dict[str, Any]:
+    """What `first_keys` becomes. That none of the keys is left that were shown `before` is written down."""
+    if before and not set(before) & set(shown):
+        reason = f"It replaced all its keys at once. Now: {', '.join(shown)}" if shown else "It shows no key any more."
+        audit.record(tx, "keys", "in", host=host, subject=where, reason=reason)
+    first = (known.first_keys if known is not None else None) or {}
+    return {"first_keys": {**first, where: list(shown)}} if shown and where not in first else {}
+
+
+def _key_of(document: dict[str, Any], base_url: str) -> list[str]:
+    """The thumbprint of the key in a discovery document, if there is one that is understood."""
+    with suppress(BadAnswer, Invalid):
+        key = Discovery.read(document, base_url).public_key
+        return [from_pem(key.key_id, key.pem).thumbprint()] if key is not None else []
+    return []
+
+
+def _keys_of(jwks: dict[str, Any]) -> list[str]:
+    with suppress(Invalid):
+        return [key.thumbprint() for key in parse_jwks(jwks)]
+    return []
 
 
 def _reached(tx: Tx) -> dict[str, Any]:

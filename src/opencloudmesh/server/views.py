@@ -127,13 +127,14 @@ def _spellings(token: str, public_url: str) -> dict[str, str]:
 
 
 def peer(row: Row) -> dict[str, Any]:
-    """A row of `peers`, without the documents."""
+    """A row of `peers`, without the documents. `firstKeys`: thumbprints of the keys that it showed first, by place."""
     document = row.document or {}
     return {
         "host": row.host,
         "provider": document.get("provider"),
         "version": document.get("version") or document.get("apiVersion"),
         "signs": row.signs,
+        "firstKeys": row.first_keys,
         "learnt": row.learnt,
         "lastContact": row.last_contact,
         "failingSince": row.failing_since,

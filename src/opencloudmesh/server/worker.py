@@ -191,7 +191,7 @@ class Worker:
         return outgoing.learnt_dialect(known) or dialect_of(peer)
 
     async def _post(self, peer: Discovery, url: str, message: dict[str, Any]) -> Response:
-        signer = self._context.keys.signer(peer, self._context.clock)
+        signer = self._context.keys.signer(peer)
         return await client.post(self._context.network, url, message, signer)
 
     async def _chores(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 import opencloudmesh
-from opencloudmesh.server.cli import contacts, mesh, people, serving, sharing
+from opencloudmesh.server.cli import contacts, keys, mesh, people, serving, sharing
 from opencloudmesh.server.cli.common import Commands
 
 
@@ -35,5 +35,6 @@ for command in (
     mesh.peer_group,
     mesh.list_outbox,
     mesh.discover,
+    keys.keys_group,
 ):
     main.add_command(command)

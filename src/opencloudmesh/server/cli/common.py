@@ -18,7 +18,7 @@ from opencloudmesh.server.database import Database
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-TIMES = frozenset({"due", "lastContact", "expiration"})  # columns in unix seconds
+TIMES = frozenset({"due", "lastContact", "expiration", "since", "until"})  # columns in unix seconds
 
 
 class Commands(click.Group):

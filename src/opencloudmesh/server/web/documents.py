@@ -17,19 +17,23 @@ from opencloudmesh.server import outbox, outgoing
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.web.errors import json_response
 
-# Long enough to spare us a crowd, short enough that a changed key or endpoint is seen soon.
-CACHED = {"Cache-Control": "public, max-age=300", "Vary": "User-Agent", "Access-Control-Allow-Origin": "*"}
+# Seconds: long enough to spare us a crowd, short enough that a changed key or endpoint is seen soon.
+MAX_AGE = 300
+OPEN = {"Vary": "User-Agent", "Access-Control-Allow-Origin": "*"}
 
 
 def routes(context: Context) -> list[Route]:
     """The documents' routes."""
 
+    def cached() -> dict[str, str]:
+        return {"Cache-Control": f"public, max-age={context.keys.lasts(MAX_AGE)}", **OPEN}
+
     async def discovery(request: Request) -> Response:
         user_agent = request.headers.get("user-agent", "")
-        return json_response(outgoing.document(context.config, context.keys, user_agent), headers=CACHED)
+        return json_response(outgoing.document(context.config, context.keys, user_agent), headers=cached())
 
     async def jwks(_request: Request) -> Response:
-        return json_response(context.keys.jwks, headers=CACHED)
+        return json_response(context.keys.jwks, headers=cached())
 
     async def health(_request: Request) -> Response:
         waiting = await context.database.read(outbox.waiting)  # `Unavailable`, 503, where the database is away
