@@ -1,4 +1,9 @@
-"""One cloud of ours with marie, one foreign server with alice, on loopback."""
+"""One cloud of ours with marie, one foreign server with alice, on loopback.
+
+The journeys that store and change most, shares of ours and of theirs and invites, run on SQLite and on PostgreSQL:
+their modules override `cloud_url`. What a recorded or hand-made message becomes is decided before anything is stored,
+and the gestures that store it have their own tests on both; so the rest, being more than half, runs on SQLite only.
+"""
 
 from __future__ import annotations
 
@@ -74,8 +79,14 @@ class Pair:
 
 
 @pytest.fixture
-async def cloud(tmp_path: Path) -> AsyncIterator[Server]:
-    async with serve(tmp_path / "ours", provider="Ours") as server:
+def cloud_url(new_sqlite_url: Any) -> str:
+    """The database of our cloud."""
+    return str(new_sqlite_url())
+
+
+@pytest.fixture
+async def cloud(tmp_path: Path, cloud_url: str) -> AsyncIterator[Server]:
+    async with serve(tmp_path / "ours", database_url=cloud_url, provider="Ours") as server:
         server.add(OURS, name="Marie Curie")
         yield server
 

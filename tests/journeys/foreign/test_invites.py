@@ -12,6 +12,12 @@ from tests.peers.values import InviteError
 
 
 @pytest.fixture
+def cloud_url(database_url):
+    """SQLite and PostgreSQL."""
+    return database_url
+
+
+@pytest.fixture
 async def peer(kind, cloud):
     """As in `pair`, but nobody knows anybody yet."""
     async with await start(kind.family, **kind.options) as started:

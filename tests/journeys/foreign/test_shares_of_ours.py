@@ -12,6 +12,12 @@ from tests.peers.values import NotOfferedError, PeerError
 from opencloudmesh.server import outbox
 
 
+@pytest.fixture
+def cloud_url(database_url):
+    """SQLite and PostgreSQL."""
+    return database_url
+
+
 @everybody
 async def test_a_file_is_shared_accepted_and_read(pair):
     pair.cloud.put(OURS, "note.txt", b"radium")

@@ -11,6 +11,12 @@ from tests.peers.values import ShareError
 from opencloudmesh.server import outbox
 
 
+@pytest.fixture
+def cloud_url(database_url):
+    """SQLite and PostgreSQL."""
+    return database_url
+
+
 @everybody
 async def test_a_file_is_offered_accepted_and_read(pair):
     pair.peer.put_file(THEIRS, "in.txt", b"hello")
