@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from dataclasses import dataclass
+from hashlib import sha1
 from itertools import product
+from urllib.parse import urlencode
 
 import pytest
 from tests.journeys.foreign.conftest import OURS
 from tests.peers.davclient import GO_PROPFIND
 from tests.server.dav.multistatus import OC, OCM, OCS, D, read
 
-from opencloudmesh.server import shares
+from opencloudmesh.server import schema, shares
 
 ROOT = "/dav/ocm/"
+CHECKSUMS = (
+    b'<d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop>'
+    b"<d:getetag/><oc:permissions/><oc:checksums/></d:prop></d:propfind>"
+)
 
 
 def padded(secret, colons=1):
@@ -28,7 +35,10 @@ CREDENTIALS = {
     "basic, some password": lambda secret: "Basic " + b64encode(f"{secret}:anything".encode()).decode(),
     "bearer": lambda secret: f"Bearer {secret}",
     "bearer, in small letters": lambda secret: f"bearer {secret}",
+    "token": lambda token: f"Bearer {token}",
+    "token, in small letters": lambda token: f"bearer {token}",
 }
+EVERY_KIND = ("basic", "bearer", "token")
 FILE_PLACES = ("", "{id}", "{id}/", "{id}/.", "{id}/note.txt", "{id}/./note.txt", "note.txt")
 FOLDER_PLACES = ("", "{id}", "{id}/", "{id}/.")
 CHILD_PLACES = ("a%20b.txt", "{id}/a%20b.txt", "{id}/./a%20b.txt", "./a%20b.txt")
@@ -45,11 +55,23 @@ class Share:
     cloud: object
     id: str
     secret: str
+    token: str = ""
 
     async def ask(self, method, place="", body=b"", *, credential="bearer", **fields):
-        headers = {"Authorization": CREDENTIALS[credential](self.secret)}
+        shown = self.secret
+        if credential.startswith("token"):
+            shown = self.token = self.token or await self.exchange()
+        headers = {"Authorization": CREDENTIALS[credential](shown)}
         headers |= {name.replace("_", "-"): value for name, value in fields.items()}
         return await self.cloud.request(method, ROOT + place.replace("{id}", self.id), headers, body)
+
+    async def exchange(self):
+        """A token of the code flow, asked for without a signature as CERNBox (Reva) does."""
+        form = urlencode({"grant_type": "authorization_code", "code": self.secret, "client_id": "idp.example"})
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = await self.cloud.request("POST", "/ocm/token", headers, form.encode())
+        assert answer.status == 200, answer
+        return json.loads(answer.body)["access_token"]
 
     async def etag(self, place=""):
         told = read(await self.ask("PROPFIND", place, Depth="0"))
@@ -96,7 +118,7 @@ async def test_a_folder_is_where_any_client_looks_for_it_and_comes_first_in_its_
     assert list(read(answer)) == [prefix, prefix + "a%20b.txt", prefix + "deep/"]
 
 
-@pytest.mark.parametrize(("credential", "place"), pairs(("basic", "bearer"), CHILD_PLACES))
+@pytest.mark.parametrize(("credential", "place"), pairs(EVERY_KIND, CHILD_PLACES))
 async def test_what_is_in_a_folder_is_below_every_place_of_it(folder, credential, place):
     assert (await folder.ask("GET", place, credential=credential)).body == b"a"
     part = await folder.ask("GET", place, credential=credential, Range="bytes=0-0")
@@ -167,7 +189,7 @@ async def test_what_may_only_be_read_is_not_changed(cloud, folder):
     fixed = await shared(cloud, "fixed", ("read",))
     to = f"{cloud.url}{ROOT}b.txt"
     for credential, (method, place, fields) in pairs(
-        ("basic", "bearer"),
+        EVERY_KIND,
         [
             ("PUT", "a.txt", {}),
             ("PUT", "new.txt", {}),
@@ -201,6 +223,21 @@ async def test_what_the_owner_changes_is_seen_at_the_root_too(folder):
 @pytest.mark.parametrize(("credential", "place"), pairs(("basic", "bearer"), ("", "{id}/", "{id}/./a%20b.txt")))
 @pytest.mark.parametrize("end", ["unshared", "deleted", "expired"])
 async def test_the_root_says_404_once_a_share_has_ended(cloud, folder, end, credential, place):
+    await end_share(cloud, folder, end)
+    for method in ("PROPFIND", "GET", "PUT"):
+        assert (await folder.ask(method, place, credential=credential)).status == 404
+
+
+@pytest.mark.parametrize("place", ["", "{id}/", "{id}/./a%20b.txt"])
+@pytest.mark.parametrize(("end", "status"), [("unshared", 401), ("deleted", 401), ("expired", 404)])
+async def test_a_token_ends_with_its_share_wherever_it_is_shown(cloud, folder, end, status, place):
+    assert (await folder.ask("PROPFIND", place, credential="token")).status == 207
+    await end_share(cloud, folder, end)
+    for method in ("PROPFIND", "GET", "PUT"):
+        assert (await folder.ask(method, place, credential="token")).status == status
+
+
+async def end_share(cloud, folder, end):
     if end == "unshared":
         await cloud.api("DELETE", f"shares/{folder.id}", who=OURS, status=204)
     elif end == "deleted":
@@ -209,8 +246,58 @@ async def test_the_root_says_404_once_a_share_has_ended(cloud, folder, end, cred
         cloud.context.database.write_now(
             lambda tx: tx.run(shares.shares.update().values(expiration=tx.now))  # the chores have not come by yet
         )
-    for method in ("PROPFIND", "GET", "PUT"):
-        assert (await folder.ask(method, place, credential=credential)).status == 404
+
+
+@pytest.mark.parametrize("place", FILE_PLACES)
+async def test_where_tokens_are_demanded_the_secret_opens_no_place_and_a_token_every_one(cloud, file, place):
+    cloud.context.database.write_now(lambda tx: shares.demand(tx, file.id, frozenset({"must-exchange-token"})))
+    for credential in CREDENTIALS:
+        by_token = credential.startswith("token")
+        assert (await file.ask("GET", place, credential=credential)).status == (200 if by_token else 401)
+        assert (await file.ask("PUT", place, b"new", credential=credential)).status == (204 if by_token else 401)
+
+
+@pytest.mark.parametrize(("credential", "place"), pairs(EVERY_KIND, CHILD_PLACES))
+async def test_what_is_over_the_quota_of_the_owner_is_507_and_leaves_nothing(cloud, folder, credential, place):
+    cloud.context.database.write_now(lambda tx: tx.run(schema.accounts.update().values(quota=100)))
+    await folder.ask("HEAD", credential=credential)  # a token is had before
+    before, stored = disk(cloud), cloud.stored()
+    new = place.replace("a%20b", "new")
+    copied = {"Destination": f"{cloud.url}{ROOT}{folder.id}/copy.txt"}
+
+    async def unannounced():
+        for _ in range(4):
+            yield b"x" * 50
+
+    for body in (b"x" * 200, unannounced):
+        for target in (place, new):
+            answer = await folder.ask("PUT", target, body() if callable(body) else body, credential=credential)
+            assert answer.status == 507
+            assert (disk(cloud), cloud.stored()) == (before, stored)
+    assert (await folder.ask("PUT", new, b"x" * 60, credential=credential)).status == 201
+    before = disk(cloud)
+    assert (await folder.ask("COPY", new, credential=credential, **copied)).status == 507
+    assert (disk(cloud), cloud.stored()) == (before, stored)
+    assert (await folder.ask("PUT", place, b"fits", credential=credential)).status == 204
+
+
+def disk(cloud):
+    """Every file below the data folder but those of the database, with its content; the empty folders too."""
+    paths = [path for path in cloud.data.rglob("*") if not path.name.startswith("ocm.sqlite3")]
+    return {path: path.read_bytes() if path.is_file() else None for path in paths}
+
+
+@pytest.mark.parametrize(("credential", "place"), pairs(EVERY_KIND, (*CHILD_PLACES, "", "{id}/")))
+async def test_a_client_that_asks_for_checksums_gets_the_true_one_or_is_told_that_there_is_none(
+    folder, credential, place
+):
+    for depth in ("0", "1"):
+        told = read(await folder.ask("PROPFIND", place, CHECKSUMS, credential=credential, Depth=depth))
+        assert {properties[f"{D}getetag"].status for properties in told.values()} == {200}
+        for href, properties in told.items():
+            asked = properties[f"{OC}checksums"]
+            right = asked.status == 200 and f"SHA1:{sha1(b'a').hexdigest()}" in "".join(asked.element.itertext())
+            assert asked.status == 404 or (right and href.endswith("a%20b.txt"))
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer wrong", padded("wrong"), "Bearer", "Basic !", "Digest x"])
@@ -227,8 +314,9 @@ async def test_the_id_of_another_share_opens_nothing(cloud, file, folder):
     assert (await folder.ask("GET", file.id)).status == 404
 
 
-@pytest.mark.parametrize(("credential", "place"), pairs(("basic", "bearer"), ("", "{id}/", "{id}/a%20b.txt")))
+@pytest.mark.parametrize(("credential", "place"), pairs(EVERY_KIND, ("", "{id}/", "{id}/a%20b.txt")))
 async def test_a_database_that_is_away_is_503_and_never_the_end_of_a_share(cloud, folder, credential, place):
+    await folder.ask("HEAD", credential=credential)  # a token is had before
     cloud.context.database.close()
     for method in ("PROPFIND", "GET", "PUT"):
         answer = await folder.ask(method, place, credential=credential)
