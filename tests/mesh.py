@@ -136,7 +136,9 @@ async def serve(folder: Path, *, database_url: str | None = None, clock: Clock |
         options["database_url"] = database_url or sqlite_url(folder)
         give_rsa_key(folder)
         cloud = Cloud.build(config.load(options, environment={}), clock or Clock())
-        http = uvicorn.Server(uvicorn.Config(cloud.app, lifespan="off", log_level="error", access_log=False))
+        http = uvicorn.Server(
+            uvicorn.Config(cloud.app, lifespan="off", log_level="error", access_log=False, proxy_headers=False)
+        )
         http.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         async with cloud.running() as worker, aiohttp.ClientSession(auto_decompress=False) as session:
             serving = asyncio.create_task(http.serve(sockets=[listening]))

@@ -19,8 +19,8 @@ from tests.mesh import Clock, Server, basic, serve
 from opencloudmesh.protocol.wire import Response
 from opencloudmesh.server import accounts
 from opencloudmesh.server import shares as gestures
+from opencloudmesh.server.limits import FAILURES_FOR_NAME
 from opencloudmesh.server.web import api, dav
-from opencloudmesh.server.web.auth import FAILURES_FOR_NAME
 from opencloudmesh.server.web.ocm import MESSAGES
 
 ID = "0" * 24

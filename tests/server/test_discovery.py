@@ -21,6 +21,7 @@ from opencloudmesh.protocol.keys import SigningKey, build_jwks
 from opencloudmesh.protocol.signatures import Claim
 from opencloudmesh.server import discovery, peers, schema
 from opencloudmesh.server.discovery import NEGATIVE_LIFETIME, REFETCH_INTERVAL, Lookup
+from opencloudmesh.server.limits import Limits
 from opencloudmesh.server.peers import CIRCUIT, DOCUMENT_LIFETIME
 
 DOCUMENT, KEYS = "/.well-known/ocm", "/.well-known/jwks.json"
@@ -52,7 +53,8 @@ class Town:
 
     def another(self):
         """A lookup as after a new start."""
-        return Lookup(self.office.database, self.network, allow_http=True, clock=lambda: self.office.now)
+        limits = Limits(lambda: self.office.now)
+        return Lookup(self.office.database, self.network, allow_http=True, clock=lambda: self.office.now, limits=limits)
 
     @property
     def host(self):

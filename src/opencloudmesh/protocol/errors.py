@@ -131,6 +131,10 @@ class Unavailable(OcmError):
     status = 503
 
 
+class PeerAway(Unavailable):
+    """Another server is needed for the answer and cannot be asked just now: nothing is wrong here."""
+
+
 class InsufficientStorage(OcmError):
     """The quota or the disk is full (RFC 4918, 11.5)."""
 

@@ -11,6 +11,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from opencloudmesh.server import keyfolder
 from opencloudmesh.server.database import sqlite_url
 
 FILE = "ocm.toml"
+Network = IPv4Network | IPv6Network
 LAST_RUN = ".last-run.toml"  # lets `ocm share --data DIR` know the address that `ocm serve` was given
 
 
@@ -80,6 +82,13 @@ def _public_url(text: str) -> str:
     return f"{url.scheme}://{normalise_host(url.netloc)}"
 
 
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(word) for word in text.replace(",", " ").split())
+    except ValueError:
+        raise Invalid("Write addresses or networks, as 127.0.0.1 or 10.0.0.0/8.") from None
+
+
 SETTINGS = (
     Setting("data", None, "The folder that holds everything: files, keys, the embedded database.", Path),
     Setting("public_url", None, "The address of this cloud as others see it, e.g. https://cloud.example.", _public_url),
@@ -109,6 +118,13 @@ SETTINGS = (
         _one_of("off", "absolute", "relative"),
     ),
     Setting("max_message", 131_072, "The largest message taken from another server, in bytes.", _number(4096, 2**24)),
+    Setting(
+        "trusted_proxies",
+        (),
+        "The web servers in front of this one, as addresses or networks (`127.0.0.1`). What they write into "
+        "`X-Forwarded-For` tells clients apart where failed attempts are counted, and nowhere else.",
+        _networks,
+    ),
     Setting("worker", True, "Tell other servers what is due from this process.", _flag),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -129,6 +145,7 @@ class Config:
     ca_file: Path | None
     webdav_receive: str
     max_message: int
+    trusted_proxies: tuple[Network, ...]
     worker: bool
     sources: Mapping[str, str]
     keys_passphrase: str = field(default="", repr=False)  # only from the environment
@@ -182,7 +199,7 @@ def remember(config: Config) -> None:
 def documentation() -> str:
     """`docs/configuration.md`."""
     rows = [
-        f"| `{setting.name}` | {'' if setting.default is None else f'`{_toml(setting.default)}`'} | {setting.help} |"
+        f"| `{setting.name}` | {f'`{_toml(setting.default)}`' if _is_told(setting) else ''} | {setting.help} |"
         for setting in SETTINGS
     ]
     return DOCUMENTATION + "\n".join(rows) + "\n"
@@ -203,6 +220,11 @@ Secrets are only in the environment. `OCM_PASSWORD` is the password that `ocm us
 | setting | default | |
 |---|---|---|
 """
+
+
+def _is_told(setting: Setting) -> bool:
+    """Whether its default says something."""
+    return setting.default not in (None, ())
 
 
 def _value(name: str, value: Any, source: str) -> Any:

@@ -28,6 +28,7 @@ from opencloudmesh.server.database import Database, Tx
 from opencloudmesh.server.discovery import Lookup
 from opencloudmesh.server.files import LocalTree
 from opencloudmesh.server.keys import Keyring
+from opencloudmesh.server.limits import Limits
 from opencloudmesh.server.mounts import UserTree
 from opencloudmesh.server.remote import Reach, RemoteTree
 from opencloudmesh.server.storage import Storage
@@ -47,6 +48,7 @@ class Context:
     keys: Keyring
     lookup: Lookup
     reach: Reach
+    limits: Limits
     clock: Callable[[], float]
     wake: asyncio.Event
 
@@ -57,7 +59,8 @@ class Context:
         migrate.upgrade(config.database_url)
         database = Database(config.database_url, clock=clock)
         network = open_network(config)
-        lookup = Lookup(database, network, allow_http=config.development, clock=clock)
+        limits = Limits(clock)
+        lookup = Lookup(database, network, allow_http=config.development, clock=clock, limits=limits)
         keyring = keys.load(config.data, config.public_url, clock, config.keys_passphrase)
 
         async def exchange(peer: Discovery, secret: str) -> TokenResponse:
@@ -72,6 +75,7 @@ class Context:
             keys=keyring,
             lookup=lookup,
             reach=Reach(database, network, lookup.discover, exchange),
+            limits=limits,
             clock=clock,
             wake=asyncio.Event(),
         )

@@ -20,7 +20,7 @@ from opencloudmesh.protocol.errors import BadAnswer, Invalid, NotFound, Signatur
 from opencloudmesh.protocol.keys import from_pem, parse_jwks
 from opencloudmesh.server import audit
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.schema import peers, signatures
+from opencloudmesh.server.schema import contacts, outbox, peers, received, shares, signatures
 
 DOCUMENT_LIFETIME = 3_600  # seconds; a document or key set is asked for again after that
 SIGNATURE_LIFETIME = 600  # seconds; longer than any signature is valid (300 back, 60 ahead)
@@ -107,6 +107,13 @@ def signed(tx: Tx, host: str, digest: str) -> None:
 def forget_old_signatures(tx: Tx) -> None:
     """Drops signatures that are too old to be accepted anyway."""
     tx.run(signatures.delete().where(signatures.c.until < tx.now))
+
+
+def forget_strangers(tx: Tx) -> None:
+    """Drops what is known of servers that were only looked at: a name server can make up as many as it likes."""
+    related = sa.union(*(sa.select(table.c.host) for table in (shares, received, contacts, outbox)))
+    idle = sa.and_(peers.c.signs.is_(False), peers.c.document_until < tx.now, peers.c.keys_until < tx.now)
+    tx.run(peers.delete().where(idle, peers.c.host.not_in(related)))
 
 
 def _watched(

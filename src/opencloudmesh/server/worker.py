@@ -239,6 +239,7 @@ def _tidy(tx: Tx) -> None:
     shares.expire(tx)
     received.expire(tx)
     peers.forget_old_signatures(tx)
+    peers.forget_strangers(tx)
     locks.purge(tx)
     tokens.purge(tx)
     sessions.purge(tx)

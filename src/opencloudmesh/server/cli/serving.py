@@ -19,7 +19,7 @@ def setting_options(command: F) -> F:
         names = [setting.option]
         if isinstance(setting.default, bool):
             names = [f"{setting.option}/--no-{setting.option[2:]}"]
-        default = f" Default: {setting.default}." if setting.default is not None else ""
+        default = f" Default: {setting.default}." if setting.default not in (None, ()) else ""
         command = click.option(*names, setting.name, default=None, help=setting.help + default)(command)
     return command
 
@@ -45,8 +45,12 @@ def list_settings(data: str, markdown: bool) -> None:
         return
     config = settings.load({"data": data})
     rows = [
-        {"name": setting.name, "value": str(getattr(config, setting.name)), "from": config.sources[setting.name]}
+        {"name": setting.name, "value": _shown(getattr(config, setting.name)), "from": config.sources[setting.name]}
         for setting in settings.SETTINGS
         if setting.name != "database_url"  # it may hold a password
     ]
     show(rows, ("name", "value", "from"), as_json=False)
+
+
+def _shown(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

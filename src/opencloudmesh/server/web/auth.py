@@ -12,25 +12,21 @@ import hashlib
 import secrets
 from base64 import b64decode
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
-from opencloudmesh.protocol.errors import TooManyRequests, Unauthenticated
-from opencloudmesh.server import accounts
+from opencloudmesh.protocol.errors import Unauthenticated
+from opencloudmesh.server import accounts, limits
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 
-REMEMBERED = 10_000  # logins
-SECONDS = 600.0  # for which a login is remembered
-
-WINDOW = 60.0  # seconds in which so many failures are too many: of one address for one name, and of one address
-FAILURES_FOR_NAME = 20
-FAILURES = 400  # a university may be behind one address
-MAX_KEYS = 100_000
+REMEMBERED = 10_000  # logins and secrets
+SECONDS = 600.0  # for which one is remembered after it was used
+PREFIX = 8  # characters of a secret that stand for it where guesses are counted
 
 # argon2 takes 64 MiB for each: two at a time, and not on the threads that others wait for.
 _hashing = ThreadPoolExecutor(2, thread_name_prefix="password")
@@ -69,25 +65,10 @@ def share_secret(request: Request) -> str | None:
     return given.user if given else None
 
 
-class Throttle:
-    """Counts failures in this process; it needs no cache server and cannot be off (CVE-2021-41177)."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._failures: OrderedDict[str, list[float]] = OrderedDict()
-
-    def check(self, key: str, limit: int) -> None:
-        """Raises `TooManyRequests` where as many have failed within the last minute."""
-        since = self._clock() - WINDOW
-        recent = [moment for moment in self._failures.get(key, ()) if moment > since]
-        if len(recent) >= limit:
-            raise TooManyRequests("Too many attempts failed. Wait a minute.", retry_after=int(recent[0] - since) + 1)
-
-    def failed(self, key: str, limit: int) -> None:
-        """One more."""
-        self._failures[key] = [*self._failures.pop(key, ())[1 - limit :], self._clock()]
-        if len(self._failures) > MAX_KEYS:
-            self._failures.popitem(last=False)
+def caller_of(request: Request, proxies: Sequence[limits.Network]) -> str:
+    """Whom a request counts as, as long as nobody has proven who they are."""
+    address = request.client.host if request.client else ""
+    return limits.caller(address, request.headers.getlist("x-forwarded-for"), proxies)
 
 
 class Doors:
@@ -98,7 +79,8 @@ class Doors:
         self._clock = context.clock
         self._key = secrets.token_bytes(32)
         self._known: OrderedDict[bytes, float] = OrderedDict()  # digest of a login that was right, and until when
-        self._throttle = Throttle(context.clock)
+        self._limits = context.limits
+        self._proxies = context.config.trusted_proxies
 
     async def person(self, request: Request) -> Account:
         """The person who asks. Raises `Unauthenticated`, `TooManyRequests`."""
@@ -113,8 +95,9 @@ class Doors:
         stored, account = await self._database.read(
             lambda tx: (accounts.stored_password(tx, known), accounts.find(tx, known))
         )
-        digest = hashlib.blake2b("\0".join((user, password, stored)).encode(), key=self._key).digest()
+        digest = self._digest(user, password, stored)
         if account is not None and self._known.get(digest, 0.0) > self._clock():
+            self._remember(digest)  # as long as it is used, nobody's guesses lock it out
             return account
         with self.attempt(request, user):
             right = await asyncio.get_running_loop().run_in_executor(
@@ -127,20 +110,27 @@ class Doors:
 
     @contextmanager
     def attempt(self, request: Request, name: str) -> Iterator[None]:
-        """Around a proof that may fail: `name` is who it is for, or the beginning of a secret.
-
-        The connection's address counts failures only; it is never an identity, and never taken from a header.
-        """
-        address = request.client.host if request.client else ""
-        limits = {f"{address} {name}": FAILURES_FOR_NAME, address: FAILURES}
-        for key, limit in limits.items():
-            self._throttle.check(key, limit)
-        try:
+        """Around a proof that may fail: `name` is who it is for. Raises `TooManyRequests`."""
+        with self._limits.attempt(caller_of(request, self._proxies), name):
             yield
-        except Unauthenticated:
-            for key, limit in limits.items():
-                self._throttle.failed(key, limit)
-            raise
+
+    @contextmanager
+    def secret(self, request: Request, secret: str) -> Iterator[None]:
+        """Around the look for what a secret opens. Raises `TooManyRequests`.
+
+        Guesses count by the beginning of the secret, and by who makes them. What opened something a while ago is
+        never kept out by the guesses of others behind the same address.
+        """
+        digest = self._digest(secret)
+        if self._known.get(digest, 0.0) > self._clock():
+            yield
+        else:
+            with self.attempt(request, secret[:PREFIX]):
+                yield
+        self._remember(digest)
+
+    def _digest(self, *parts: str) -> bytes:
+        return hashlib.blake2b("\0".join(parts).encode(errors="surrogatepass"), key=self._key).digest()
 
     def _remember(self, digest: bytes) -> None:
         self._known[digest] = self._clock() + SECONDS

@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from opencloudmesh.protocol.errors import OcmError, Unauthenticated
+from opencloudmesh.protocol.errors import OcmError, PeerAway, Unauthenticated
 from opencloudmesh.protocol.tokens import TokenError
 from opencloudmesh.protocol.wire import encode_json
 
@@ -99,9 +100,9 @@ def _headers(error: OcmError) -> dict[str, str]:
 
 
 def _as_told(error: Exception, scope: Scope) -> OcmError:
-    where = f"{scope['method']} {scope['path']}"
+    where = f"{scope['method']} {quote(scope['path'])}"  # in one line, whatever was asked for
     if isinstance(error, OcmError):
-        if error.status >= 500:
+        if error.status >= 500 and not isinstance(error, PeerAway):  # of those any stranger may name thousands
             log.warning("%s: %d %s %s", where, error.status, error.message, error.detail)
         else:
             log.debug("%s: %d %s %s", where, error.status, error.message, error.detail)

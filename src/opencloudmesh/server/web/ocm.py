@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -22,7 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from opencloudmesh.protocol import wire
-from opencloudmesh.protocol.errors import Invalid, SignatureError
+from opencloudmesh.protocol.errors import Forbidden, Invalid, NotFound, SignatureError, Unauthenticated
 from opencloudmesh.protocol.invites import InviteAccepted
 from opencloudmesh.protocol.notifications import Notification
 from opencloudmesh.protocol.shares import NewShare
@@ -31,11 +32,14 @@ from opencloudmesh.server import invites, notifications, received, tokens
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.outgoing import TOKEN_PATH
+from opencloudmesh.server.web.auth import PREFIX, caller_of
 from opencloudmesh.server.web.bodies import read_request
 from opencloudmesh.server.web.errors import json_response
 from opencloudmesh.server.web.senders import Sender, authenticate, speaks_for
 
 mesh = logging.getLogger("opencloudmesh.mesh")
+
+REFUSALS = (Invalid, Unauthenticated, Forbidden, NotFound)
 
 Answer = dict[str, Any]
 Gesture = Callable[[Context, Sender, wire.Request], Awaitable[Answer]]
@@ -51,7 +55,8 @@ async def receive_share(context: Context, sender: Sender, message: wire.Request)
         _, account = received.receive(tx, share, own_host=context.config.own_host, verified=sender.how)
         return {"recipientDisplayName": account.name, "recipientUserId": account.id}
 
-    return await context.commit(receive)
+    with _guesses(context, sender, f"people, from {share.sender.host}", signed=False):
+        return await context.commit(receive)
 
 
 async def receive_notification(context: Context, sender: Sender, message: wire.Request) -> Answer:
@@ -63,7 +68,8 @@ async def receive_notification(context: Context, sender: Sender, message: wire.R
         notifications.receive(tx, notification, signed_by=sender.host, verified=sender.how)
         return {}
 
-    return await context.commit(receive)
+    with _guesses(context, sender, f"share {notification.provider_id}", signed=False):
+        return await context.commit(receive)
 
 
 async def receive_acceptance(context: Context, sender: Sender, message: wire.Request) -> Answer:
@@ -75,7 +81,8 @@ async def receive_acceptance(context: Context, sender: Sender, message: wire.Req
         sender.admit(tx)
         return invites.accepted(tx, accepted, verified=sender.how).encode()
 
-    return await context.commit(receive)
+    with _guesses(context, sender, f"invite {accepted.token[:PREFIX]}"):
+        return await context.commit(receive)
 
 
 async def receive_token_request(context: Context, sender: Sender, message: wire.Request) -> Answer:
@@ -93,7 +100,16 @@ async def receive_token_request(context: Context, sender: Sender, message: wire.
             raise TokenError("invalid_client", error.message) from None
         return tokens.exchange(tx, request, signed_by=sender.host).encode()
 
-    return await context.commit(receive)
+    with _guesses(context, sender, f"code {request.code[:PREFIX]}"):
+        return await context.commit(receive)
+
+
+def _guesses(context: Context, sender: Sender, what: str, *, signed: bool = True) -> AbstractContextManager[None]:
+    """Around what answers a guess. Raises `TooManyRequests`.
+
+    Not `signed`: of a server that signs its messages only the sum counts, for many of one kind are no guesses.
+    """
+    return context.limits.attempt(sender.counts_as, what if signed or sender.host is None else "", REFUSALS)
 
 
 class Message(NamedTuple):
@@ -123,16 +139,16 @@ def routes(context: Context) -> list[Route]:
 
 async def _answer(context: Context, kind: Message, request: Request) -> Response:
     message = await read_request(request, context.config.max_message, context.config.public_url)
-    sender = await _sender(context, kind, message)
+    sender = await _sender(context, kind, message, caller_of(request, context.config.trusted_proxies))
     answer = await kind.gesture(context, sender, message)
     path, who = request.scope["path"], sender.host or "a server"
     mesh.info("in  POST %s from %s (%s): %d", path, who, sender.how, kind.status)
     return json_response(answer, kind.status, kind.headers)
 
 
-async def _sender(context: Context, kind: Message, message: wire.Request) -> Sender:
+async def _sender(context: Context, kind: Message, message: wire.Request, address: str) -> Sender:
     try:
-        return await authenticate(context, message)
+        return await authenticate(context, message, address)
     except SignatureError as error:
         if kind.gesture is receive_token_request:
             raise TokenError("invalid_client", error.message) from None

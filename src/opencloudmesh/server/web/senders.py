@@ -10,10 +10,10 @@ from opencloudmesh.protocol import signatures, wire
 from opencloudmesh.protocol.errors import (
     FieldError,
     Forbidden,
+    PeerAway,
     PeerError,
     SignatureError,
     Unauthenticated,
-    Unavailable,
     UnknownKey,
     Unreachable,
 )
@@ -27,9 +27,10 @@ RETRY = 30  # seconds, after which a server that could not be reached is asked a
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sent a message: the server whose signature holds, or nobody that we know."""
+    """Who sent a message: the server whose signature holds, or nobody that we know, at an `address`."""
 
     claim: Claim | None = None
+    address: str = ""
 
     @property
     def host(self) -> str | None:
@@ -41,33 +42,38 @@ class Sender:
         """How it is known: "rfc9421", "cavage" or "unsigned"."""
         return self.claim.family if self.claim else "unsigned"
 
+    @property
+    def counts_as(self) -> str:
+        """Whose attempts these are, where they are limited: of who is known, the address does not matter."""
+        return f"server {self.claim.host}" if self.claim else self.address
+
     def admit(self, tx: Tx) -> None:
         """In the message's transaction: no signature counts twice, and who has signed once is expected to sign."""
         if self.claim:
             peers.signed(tx, self.claim.host, self.claim.digest)
 
 
-async def authenticate(context: Context, message: wire.Request) -> Sender:
-    """Who sent a message.
+async def authenticate(context: Context, message: wire.Request, address: str) -> Sender:
+    """Who sent a message, which came from an address: limits ask for that, and nothing else.
 
     Raises `SignatureError` for a signature that does not hold, and for none where the settings demand one;
-    `Unavailable` where the sender cannot be asked for its keys at the moment.
+    `PeerAway` where the sender cannot be asked for its keys at the moment, `TooManyRequests`.
     """
     claim = signatures.read(message)
     if claim is None:
         if context.config.signatures == "required":
             raise SignatureError("Messages must be signed here.")
-        return Sender()
+        return Sender(address=address)
     now = int(context.clock())
     signatures.check_window(claim, now)  # before anybody is asked for keys
     with _asking(claim.host):
-        keys = await context.lookup.keys(claim)
+        keys = await context.lookup.keys(claim, asker=address)
         try:
             signatures.verify(message, claim, keys, now)
         except UnknownKey:  # it may be new
-            keys = await context.lookup.keys(claim, fresh=True)
+            keys = await context.lookup.keys(claim, fresh=True, asker=address)
             signatures.verify(message, claim, keys, now)
-    return Sender(claim)
+    return Sender(claim, address)
 
 
 async def speaks_for(context: Context, sender: Sender, hosts: Mapping[str, str]) -> None:
@@ -82,7 +88,7 @@ async def speaks_for(context: Context, sender: Sender, hosts: Mapping[str, str])
     elif context.config.signatures != "optional":
         for host in dict.fromkeys(hosts.values()):
             with _asking(host):
-                peer = await context.lookup.discover(host)
+                peer = await context.lookup.discover(host, asker=sender.address)
             row = await context.database.read(lambda tx, host=host: peers.get(tx, host))  # type: ignore[misc]
             if (row is not None and row.signs) or peer.public_key or "http-sig" in peer.capabilities:
                 raise Unauthenticated(f"{host} signs its messages, and this one is not signed.")
@@ -94,7 +100,7 @@ def _asking(host: str) -> Iterator[None]:
     try:
         yield
     except Unreachable as error:
-        raise Unavailable(
+        raise PeerAway(
             f"{host} cannot be asked who it is at the moment.", retry_after=RETRY, detail=error.message
         ) from None
     except PeerError as error:  # it is none of us, or must not be asked
