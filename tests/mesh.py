@@ -22,6 +22,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -30,7 +31,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from opencloudmesh.protocol.wire import Headers, Response
-from opencloudmesh.server import accounts, config, outbox
+from opencloudmesh.server import accounts, config, outbox, policy
 from opencloudmesh.server.app import Cloud
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import sqlite_url
@@ -125,9 +126,10 @@ class Server:
 
 
 @asynccontextmanager
-async def serve(folder: Path, *, database_url: str | None = None, clock: Clock | None = None, **settings: Any
+async def serve(folder: Path, *, database_url: str | None = None, clock: Clock | None = None,
+                decided: Mapping[str, tuple[str, ...]] = MappingProxyType({}), **settings: Any
                 ) -> AsyncIterator[Server]:  # fmt: skip
-    """One cloud."""
+    """One cloud, with the settings given; `decided` is its policy where that is not the default."""
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", 0))
@@ -136,6 +138,8 @@ async def serve(folder: Path, *, database_url: str | None = None, clock: Clock |
         options["database_url"] = database_url or sqlite_url(folder)
         give_rsa_key(folder)
         cloud = Cloud.build(config.load(options, environment={}), clock or Clock())
+        for name, words in decided.items():
+            cloud.context.database.write_now(lambda tx, name=name, words=words: policy.put(tx, name, words))
         http = uvicorn.Server(
             uvicorn.Config(cloud.app, lifespan="off", log_level="error", access_log=False, proxy_headers=False)
         )

@@ -20,5 +20,5 @@ async def stage(tmp_path: Path, new_sqlite_url: Any) -> AsyncIterator[Stage]:
 @pytest.fixture
 async def strict(tmp_path: Path, new_sqlite_url: Any) -> AsyncIterator[Stage]:
     """Where every message must be signed."""
-    async with staged(tmp_path, new_sqlite_url(), signatures="required") as opened:
+    async with staged(tmp_path, new_sqlite_url(), decided={"signatures": ("required",)}) as opened:
         yield opened

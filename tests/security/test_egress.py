@@ -294,12 +294,12 @@ async def test_the_connection_goes_to_the_address_that_was_checked_and_the_name_
 
 
 def test_no_socket_is_made_for_an_address_that_this_request_has_not_checked() -> None:
-    begin_request(OPEN.check_url("http://127.0.0.1/"))
+    begin_request(OPEN.check_url("http://127.0.0.1/"), OPEN)
     checked_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 80))).close()
     for address in ("127.0.0.2", "8.8.8.8", "not-an-address"):
         with pytest.raises(SocketDeniedError):
             checked_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, 80)))
-    begin_request(OPEN.check_url("http://cloud.example/"))
+    begin_request(OPEN.check_url("http://cloud.example/"), OPEN)
     with pytest.raises(SocketDeniedError):
         checked_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 80)))
 
@@ -326,7 +326,7 @@ class _Unchecked(AbstractResolver):
 async def test_a_denial_at_the_socket_is_told_as_one(addresses: list[str]) -> None:
     async with wire(answering(ok())) as peer:
         url = OPEN.check_url(f"http://cloud.example:{peer.port}/")
-        begin_request(url)
+        begin_request(url, OPEN)
         connector = aiohttp.TCPConnector(resolver=_Unchecked(*addresses), socket_factory=checked_socket)
         async with aiohttp.ClientSession(connector=connector) as session:
             with pytest.raises(EgressDenied), peer_errors("cloud.example"):

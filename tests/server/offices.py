@@ -46,8 +46,13 @@ class Office:
         return self.see(lambda tx: list(tx.all(sa.select(table).order_by(*table.primary_key))))
 
     def everything(self) -> dict[str, list[Any]]:
-        """All that is stored: what a refused gesture must not change."""
-        return {table.name: self.all(table) for table in schema.metadata.sorted_tables}
+        """All that is stored but the audit trail: what a gesture must not change that is refused, or said again."""
+        tables = [table for table in schema.metadata.sorted_tables if table is not schema.audit]
+        return {table.name: self.all(table) for table in tables}
+
+    def audited(self) -> list[tuple[str, str, str, str]]:
+        """The audit trail: event, direction, outcome, host."""
+        return [(row.event, row.direction, row.outcome, row.host) for row in self.all(schema.audit)]
 
     def told(self) -> list[tuple[str, str, str]]:
         """The outbox: host, kind or type of the notification, subject."""

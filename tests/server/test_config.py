@@ -143,7 +143,7 @@ WRONG = [
     ("port", "8e3"),
     ("development", "maybe"),
     ("worker", "2"),
-    ("signatures", "Required"),
+    ("webdav_receive", "On"),
     ("webdav_receive", "on"),
     ("max_message", "4095"),
     ("public_url", "cloud.example"),

@@ -15,9 +15,9 @@ import re
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
@@ -64,10 +64,6 @@ _HOST_NAME = re.compile(r"(?=.{1,254}$)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?"
 # What some resolvers take for an IPv4 address: 2130706433, 127.1, 0x7f.1, 0177.0.0.1 (WHATWG URL: "ends in a number").
 _ENDS_IN_NUMBER = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)\.?")
 
-# What was checked for the request under way. aiohttp resolves and connects in the task of the request or in tasks
-# made from it, so both hooks see the set of their own request.
-_checked: ContextVar[set[Address]] = ContextVar("checked")
-
 
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
@@ -103,6 +99,11 @@ class EgressPolicy:
             raise EgressDenied("This is not the name of a server.", detail=f"host {host!r}")
         return parsed
 
+    def with_private(self, host: str, port: int) -> EgressPolicy:
+        """The same, with an exception for one more host."""
+        name = f"[{host}]" if ":" in host else host
+        return replace(self, private_hosts=self.private_hosts | {f"{name}:{port}"})
+
     def exempts(self, host: str, port: int) -> bool:
         """Whether this host may have private addresses."""
         name = f"[{host}]" if ":" in host else host
@@ -122,17 +123,35 @@ class EgressPolicy:
         return parsed
 
 
-def begin_request(url: URL) -> None:
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """What the operator allows for one host: private addresses; `ca` (PEM) instead of all other authorities."""
+
+    private: bool = False
+    ca: str | None = None
+
+
+class _UnderWay(NamedTuple):
+    """By which policy addresses are checked for a request, and those that were."""
+
+    policy: EgressPolicy
+    checked: set[Address]
+
+
+# aiohttp resolves and connects in the task of the request or in tasks made from it, so both hooks see their own.
+_under_way: ContextVar[_UnderWay] = ContextVar("under_way")
+
+
+def begin_request(url: URL, policy: EgressPolicy) -> None:
     """Forgets the addresses that were checked before, in this task and the tasks made from it."""
     literal = _literal((url.raw_host or "").lower())
-    _checked.set(set() if literal is None else {literal})
+    _under_way.set(_UnderWay(policy, set() if literal is None else {literal}))
 
 
 class CheckedResolver(AbstractResolver):
     """The hook for names of aiohttp: all addresses of a name, or `EgressDenied`."""
 
-    def __init__(self, policy: EgressPolicy, resolver: Resolver) -> None:
-        self._policy = policy
+    def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
 
     async def resolve(
@@ -145,9 +164,10 @@ class CheckedResolver(AbstractResolver):
         answers = await self._resolver(host, port)
         if not answers:
             raise socket.gaierror(socket.EAI_NONAME, "no address")
-        exempt = self._policy.exempts(host.lower(), port)
-        addresses = [self._policy.check_address(answer, exempt=exempt) for answer in answers]
-        _checked.get().update(addresses)
+        policy, checked = _under_way.get()
+        exempt = policy.exempts(host.lower(), port)
+        addresses = [policy.check_address(answer, exempt=exempt) for answer in answers]
+        checked.update(addresses)
         return [_result(host, port, address) for address in addresses]
 
     async def close(self) -> None:
@@ -161,7 +181,7 @@ class SocketDeniedError(PermissionError):
 def checked_socket(info: tuple[Any, ...]) -> socket.socket:
     """The hook for sockets of aiohttp: one for an address that was checked, or `SocketDeniedError`."""
     family, kind, protocol, _, (address, *_) = info
-    if _literal(address) not in _checked.get():
+    if _literal(address) not in _under_way.get().checked:
         raise SocketDeniedError(f"{address} was not checked")
     return socket.socket(family, kind, protocol)
 

@@ -16,10 +16,11 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Self
+from functools import partial
+from typing import NamedTuple, Self
 from urllib.parse import urldefrag, urljoin
 from weakref import WeakValueDictionary
 
@@ -28,8 +29,16 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from opencloudmesh.client.answer import Answer, peer_errors
-from opencloudmesh.client.guard import CheckedResolver, EgressPolicy, Resolver, begin_request, checked_socket
-from opencloudmesh.protocol.errors import BadAnswer, EgressDenied, PeerError, Unavailable
+from opencloudmesh.client.guard import (
+    CheckedResolver,
+    EgressPolicy,
+    Exemption,
+    Resolver,
+    begin_request,
+    checked_socket,
+)
+from opencloudmesh.protocol.address import normalise_host
+from opencloudmesh.protocol.errors import BadAnswer, EgressDenied, Invalid, PeerError, Unavailable
 from opencloudmesh.protocol.wire import Headers, Response
 
 mesh = logging.getLogger("opencloudmesh.mesh")
@@ -57,12 +66,23 @@ class Timeouts:
 
 TIMEOUTS = Timeouts()
 
+Exemptions = Callable[[str], Awaitable[Exemption]]  # `host[:port]` as in OCM Addresses -> what is allowed for it
+
+
+class Way(NamedTuple):
+    """An address that may be asked, by which policy it was checked, and what its certificate must be from."""
+
+    url: URL
+    policy: EgressPolicy
+    tls: ssl.SSLContext
+
 
 class Network:
     """Connections to peers. Built anywhere, used inside one event loop, closed by `close` or `async with`.
 
-    `ca_file` adds authorities to those of the system. `per_peer` bounds the requests under way to one host, once
-    for questions and once for streams: slow downloads do not keep anybody from looking into a folder.
+    `ca_file` adds authorities to those of the system; `exemptions` says what is allowed for one host. `per_peer`
+    bounds the requests under way to one host, once for questions and once for streams: slow downloads do not keep
+    anybody from looking into a folder.
     """
 
     def __init__(
@@ -72,12 +92,15 @@ class Network:
         user_agent: str,
         resolver: Resolver | None = None,
         ca_file: str | None = None,
+        exemptions: Exemptions | None = None,
         per_peer: int = 8,
     ) -> None:
         self._policy = policy
         self._user_agent = user_agent
         self._threads = ThreadPoolExecutor(DNS_THREADS, thread_name_prefix="dns")
-        self._resolver = CheckedResolver(policy, resolver or self._resolve)
+        self._resolver = CheckedResolver(resolver or self._resolve)
+        self._exemptions = exemptions
+        self._pinned: dict[str, ssl.SSLContext] = {}  # by the authorities
         self._tls = ssl.create_default_context()
         if ca_file is not None:
             self._tls.load_verify_locations(ca_file)
@@ -118,17 +141,17 @@ class Network:
         given = Headers(headers) if isinstance(headers, Mapping) else headers
         limits = aiohttp.ClientTimeout(total=None, sock_connect=timeout.connect, sock_read=timeout.idle)
         deadline = asyncio.get_running_loop().time() + timeout.total
+        way = await self._way(url)
         for _ in range(redirects + 1):
-            checked = self._policy.check_url(url)
-            async with self._slot(checked, streams=False, deadline=deadline):
-                with peer_errors(_peer(checked)):
+            async with self._slot(way.url, streams=False, deadline=deadline):
+                with peer_errors(_peer(way.url)):
                     async with asyncio.timeout_at(deadline):
-                        response = await self._exchange(method, checked, given, body, limit, limits)
+                        response = await self._exchange(method, way, given, body, limit, limits)
             location = response.headers.get("location")
             if not redirects or method not in FOLLOWED or response.status not in REDIRECTS or not location:
                 return response
-            url, given = self._redirected(checked, location, given)
-        raise BadAnswer(f"{_peer(checked)} redirects too often.")
+            way, given = await self._redirected(way.url, location, given)
+        raise BadAnswer(f"{_peer(way.url)} redirects too often.")
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -147,15 +170,15 @@ class Network:
         nobody counts. Raises as `request`; what `body` raises comes through.
         """
         given = Headers(headers) if isinstance(headers, Mapping) else headers
-        checked = self._policy.check_url(url)
+        way = await self._way(url)
         deadline = asyncio.get_running_loop().time() + idle
-        async with self._slot(checked, streams=True, deadline=deadline), contextlib.AsyncExitStack() as opened:
+        async with self._slot(way.url, streams=True, deadline=deadline), contextlib.AsyncExitStack() as opened:
             limits = aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=idle)
             upload = _Upload(body, idle)
             try:
-                with peer_errors(_peer(checked)):
+                with peer_errors(_peer(way.url)):
                     async with asyncio.timeout(idle) as upload.patience:
-                        response = await self._send(method, checked, given, upload.data, limits)
+                        response = await self._send(method, way, given, upload.data, limits)
                         opened.callback(response.close)
             except PeerError:
                 if upload.error is not None:
@@ -163,16 +186,28 @@ class Network:
                 raise
             finally:
                 upload.patience = None
-            answer = Answer(response, _peer(checked))
-            _note(method, checked, answer)
+            answer = Answer(response, _peer(way.url))
+            _note(method, way.url, answer)
             yield answer
 
+    async def _way(self, url: str) -> Way:
+        """The address, checked, with what is allowed for its host. Raises `EgressDenied`."""
+        policy, tls = self._policy, self._tls
+        if self._exemptions is not None:
+            with contextlib.suppress(Invalid, ValueError):  # `check_url` says what is wrong with it
+                exemption, parsed = await self._exemptions(normalise_host(url)), URL(url, encoded=True)
+                if exemption.private and parsed.raw_host and parsed.port:
+                    policy = policy.with_private(parsed.raw_host.lower(), parsed.port)
+                if exemption.ca is not None:
+                    tls = self._trusting(exemption.ca)
+        return Way(policy.check_url(url), policy, tls)
+
     async def _exchange(
-        self, method: str, url: URL, headers: Headers, body: bytes, limit: int, limits: aiohttp.ClientTimeout
+        self, method: str, way: Way, headers: Headers, body: bytes, limit: int, limits: aiohttp.ClientTimeout
     ) -> Response:
-        async with await self._send(method, url, headers, body or None, limits) as response:
-            answer = Answer(response, _peer(url))
-            _note(method, url, answer)
+        async with await self._send(method, way, headers, body or None, limits) as response:
+            answer = Answer(response, _peer(way.url))
+            _note(method, way.url, answer)
             try:
                 return Response(answer.status, answer.headers, await answer.read(limit))
             except PeerError:
@@ -182,22 +217,29 @@ class Network:
     async def _send(
         self,
         method: str,
-        url: URL,
+        way: Way,
         headers: Headers,
         data: bytes | AsyncIterator[bytes] | None,
         limits: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
-        begin_request(url)
+        begin_request(way.url, way.policy)
         fields = CIMultiDict({"User-Agent": self._user_agent, "Accept": "*/*", "Accept-Encoding": "identity"})
         fields.update(CIMultiDict(headers))
-        session = self._session(kept=method in REPEATABLE)
+        ask = partial(
+            self._session(kept=method in REPEATABLE).request,
+            method, way.url, headers=fields, data=data, timeout=limits, allow_redirects=False, ssl=way.tls,
+        )  # fmt: skip
         try:
-            return await session.request(method, url, headers=fields, data=data, timeout=limits, allow_redirects=False)
+            return await ask()
         except aiohttp.ServerDisconnectedError:
             if method != "PROPFIND":
                 raise
-        # The peer gave up a kept connection just then. For GET and HEAD aiohttp does the same by itself.
-        return await session.request(method, url, headers=fields, data=data, timeout=limits, allow_redirects=False)
+        return await ask()  # the peer gave up a kept connection just then; for GET and HEAD aiohttp does this itself
+
+    def _trusting(self, ca: str) -> ssl.SSLContext:
+        if ca not in self._pinned:
+            self._pinned[ca] = ssl.create_default_context(cadata=ca)
+        return self._pinned[ca]
 
     def _session(self, *, kept: bool) -> aiohttp.ClientSession:
         if kept not in self._sessions:
@@ -205,7 +247,6 @@ class Network:
                 resolver=self._resolver,
                 use_dns_cache=False,  # what is in a cache was checked for another request
                 socket_factory=checked_socket,
-                ssl=self._tls,
                 force_close=not kept,
                 limit=0,  # ours are the limits: `_slot`
             )
@@ -230,20 +271,27 @@ class Network:
                 raise Unavailable(f"Too many transfers with {_peer(url)} at once.", retry_after=5) from None
             yield
 
-    def _redirected(self, url: URL, location: str, headers: Headers) -> tuple[str, Headers]:
-        target = urldefrag(urljoin(str(url), location)).url
-        checked = self._policy.check_url(target)
-        if url.scheme == "https" and checked.scheme != "https":
+    async def _redirected(self, url: URL, location: str, headers: Headers) -> tuple[Way, Headers]:
+        way = await self._way(urldefrag(urljoin(str(url), location)).url)
+        if url.scheme == "https" and way.url.scheme != "https":
             raise EgressDenied(f"{_peer(url)} redirects to an address without TLS.")
-        if checked.origin() != url.origin():  # nothing that says who we are goes to another server
+        if way.url.origin() != url.origin():  # nothing that says who we are goes to another server
             headers = Headers([(name, value) for name, value in headers if name == "accept"])
-        return target, headers
+        return way, headers
 
     async def _resolve(self, host: str, port: int) -> list[str]:
         def ask() -> list[str]:
             return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+
+
+def check_authorities(ca: str) -> None:
+    """Whether a text holds certificates (PEM) that connections can be checked against. Raises `Invalid`."""
+    try:
+        ssl.create_default_context(cadata=ca)
+    except (ssl.SSLError, ValueError):
+        raise Invalid("This holds no certificate (PEM).") from None
 
 
 class _Upload:

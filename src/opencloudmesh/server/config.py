@@ -102,13 +102,6 @@ SETTINGS = (
         _flag,
     ),
     Setting("provider", "Open Cloud Mesh", "The friendly name of this cloud, shown to people elsewhere."),
-    Setting(
-        "signatures",
-        "expected",
-        "Whose messages are taken: `required` only signed ones; `expected` unsigned ones too, from servers that "
-        "publish no key and have never signed; `optional` from anybody.",
-        _one_of("required", "expected", "optional"),
-    ),
     Setting("ca_file", None, "A file with certificates (PEM) to trust besides the system's.", Path),
     Setting(
         "webdav_receive",
@@ -141,7 +134,6 @@ class Config:
     database_url: str
     development: bool
     provider: str
-    signatures: str
     ca_file: Path | None
     webdav_receive: str
     max_message: int

@@ -9,8 +9,9 @@ await context.close()
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,11 +19,11 @@ import sqlalchemy as sa
 
 import opencloudmesh
 from opencloudmesh.client import peer as client
-from opencloudmesh.client.guard import EgressPolicy
+from opencloudmesh.client.guard import EgressPolicy, Exemption
 from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.tokens import TokenRequest, TokenResponse
-from opencloudmesh.server import files, keys, links, migrate, received, shares
+from opencloudmesh.server import files, keys, links, migrate, received, rules, shares
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.database import Database, Tx
 from opencloudmesh.server.discovery import Lookup
@@ -30,6 +31,7 @@ from opencloudmesh.server.files import LocalTree
 from opencloudmesh.server.keys import Keyring
 from opencloudmesh.server.limits import Limits
 from opencloudmesh.server.mounts import UserTree
+from opencloudmesh.server.policy import Denied
 from opencloudmesh.server.remote import Reach, RemoteTree
 from opencloudmesh.server.storage import Storage
 
@@ -58,7 +60,7 @@ class Context:
         config.data.mkdir(mode=0o750, parents=True, exist_ok=True)
         migrate.upgrade(config.database_url)
         database = Database(config.database_url, clock=clock)
-        network = open_network(config)
+        network = open_network(config, database)
         limits = Limits(clock)
         lookup = Lookup(database, network, allow_http=config.development, clock=clock, limits=limits)
         keyring = keys.load(config.data, config.public_url, clock, config.keys_passphrase)
@@ -94,9 +96,19 @@ class Context:
 
     async def commit(self, gesture: Callable[[Tx], T]) -> T:
         """Runs a gesture that may have something to tell to peers: durable when it returns."""
-        result = await self.database.write(gesture)
+        async with self.audited():
+            result = await self.database.write(gesture)
         self.wake.set()
         return result
+
+    @contextlib.asynccontextmanager
+    async def audited(self) -> AsyncIterator[None]:
+        """What the policy refuses in the block is in the audit trail, though all else of it is undone."""
+        try:
+            yield
+        except Denied as denied:
+            await self.database.write(denied.record)
+            raise
 
     def tree(self, account: str) -> UserTree:
         """A person's whole tree."""
@@ -122,10 +134,16 @@ class Context:
         received.path_removed(tx, account, path)
 
 
-def open_network(config: Config) -> Network:
-    """The way out to other servers, behind the guard that the settings make."""
+def open_network(config: Config, database: Database) -> Network:
+    """The way out to other servers, behind the guard that the settings make, with the exceptions in `rules`."""
+
+    async def exemptions(host: str) -> Exemption:
+        rule = await database.read(lambda tx: rules.rule_for(tx, host))
+        return Exemption(rule.private, rule.ca)
+
     return Network(
         EgressPolicy(allow_http=config.development, allow_private=config.development),
         user_agent=f"OpenCloudMesh/{opencloudmesh.__version__}",
         ca_file=str(config.ca_file) if config.ca_file else None,
+        exemptions=exemptions,
     )

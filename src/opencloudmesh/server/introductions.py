@@ -12,7 +12,7 @@ from opencloudmesh.protocol import invites as messages
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import BadAnswer, Conflict, FieldError, Forbidden, Invalid, Refused
 from opencloudmesh.protocol.invites import Identity, InviteAccepted
-from opencloudmesh.server import contacts, invites, views
+from opencloudmesh.server import contacts, invites, policy, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 
@@ -34,6 +34,10 @@ async def accept(context: Context, account: Account, invite: str) -> dict[str, o
     own_host = context.config.own_host
     if host == own_host:
         raise Invalid("This invite is from this very server.", fields=[FieldError("invite", "INVALID")])
+    async with context.audited():
+        await context.database.read(
+            lambda tx: policy.admit(tx, "invite", "out", host, account=account.id, address="", invited=True)
+        )
     peer = await context.lookup.discover(host)
     me = invites.identity(account)
     message = InviteAccepted(own_host, token, me.user_id, me.email, me.name)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound
 from opencloudmesh.protocol.invites import Identity, InviteAccepted
-from opencloudmesh.server import accounts, audit, contacts
+from opencloudmesh.server import accounts, audit, contacts, policy
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import invites
 
@@ -58,7 +58,7 @@ def accepted(tx: Tx, message: InviteAccepted, *, verified: str = "unsigned") -> 
     """Somebody elsewhere took an invite: they become a contact, and learn who invited them.
 
     Raises `Invalid` for a token that is unknown, expired or revoked, or was taken by somebody who has been removed
-    since, `Conflict` for one that another has taken.
+    since, `Conflict` for one that another has taken, `Denied` for a server that the policy does not let through.
     """
     row = tx.one(sa.select(invites).where(invites.c.token == message.token))
     who = str(message.address)
@@ -66,6 +66,8 @@ def accepted(tx: Tx, message: InviteAccepted, *, verified: str = "unsigned") -> 
         raise Invalid("This invite is not known or no longer valid.", fields=[FieldError("token", "INVALID")])
     if row.state == ACCEPTED and row.accepted_by != who:
         raise Conflict("This invite has been accepted by another person.")
+    host = message.address.host
+    policy.admit(tx, "invite", "in", host, account=row.account, address=who, invited=True, verified=verified)
     if row.state == OPEN:
         tx.run(invites.update().where(invites.c.id == row.id).values(state=ACCEPTED, accepted_by=who))
     contacts.meet(tx, row.account, message.address, name=message.name, email=message.email, source=contacts.INVITE)

@@ -20,8 +20,10 @@ from opencloudmesh.protocol.notifications import (
     USER_REMOVED,
     Notification,
 )
-from opencloudmesh.server import contacts, peers, received, schema, shares
+from opencloudmesh.server import audit, contacts, policy, received, schema, shares
 from opencloudmesh.server.database import Tx
+
+Row = sa.Row[Any]
 
 _ANSWERS = {SHARE_ACCEPTED: "accepted", SHARE_DECLINED: "declined"}
 
@@ -37,15 +39,21 @@ def receive(tx: Tx, notification: Notification, *, signed_by: str | None, verifi
         raise Invalid("This type of notification is not known.", fields=[FieldError("notificationType", "INVALID")])
     if notification.type == USER_REMOVED:
         _user_removed(tx, notification, signed_by, verified)
-    elif notification.type in _ANSWERS:
-        _answered(tx, notification, signed_by)
+        return
+    if notification.type in _ANSWERS:
+        row, account = _answered(tx, notification, signed_by)
     elif notification.type == SHARE_UNSHARED:
-        _unshared(tx, notification, signed_by)
+        row, account = _unshared(tx, notification, signed_by)
     else:
         raise NotSupported(f"Notifications of the type {notification.type} are not supported here.")
+    audit.record(
+        tx, "notification", "in", host=row.host, account=account, verified=verified, subject=row.id,
+        reason=notification.type,
+    )  # fmt: skip
 
 
-def _answered(tx: Tx, notification: Notification, signed_by: str | None) -> None:
+def _answered(tx: Tx, notification: Notification, signed_by: str | None) -> tuple[Row, str]:
+    """The share, and whose it is here."""
     row = tx.one(sa.select(schema.shares).where(schema.shares.c.id == notification.provider_id))
     if row is None:
         raise NotFound("There is no such share.")
@@ -54,9 +62,10 @@ def _answered(tx: Tx, notification: Notification, signed_by: str | None) -> None
     # What comes late (accepted, but unshared meanwhile) is taken and changes nothing.
     if (row.state, answer) in shares.TRANSITIONS:
         shares.answered(tx, row, answer)
+    return row, row.owner
 
 
-def _unshared(tx: Tx, notification: Notification, signed_by: str | None) -> None:
+def _unshared(tx: Tx, notification: Notification, signed_by: str | None) -> tuple[Row, str]:
     if signed_by is not None:
         row = received.told_by(tx, signed_by, notification.provider_id)
     else:
@@ -65,6 +74,7 @@ def _unshared(tx: Tx, notification: Notification, signed_by: str | None) -> None
         raise NotFound("There is no such share.")
     _check(tx, row, notification, signed_by)
     received.unshared(tx, row)
+    return row, row.account
 
 
 def _user_removed(tx: Tx, notification: Notification, signed_by: str | None, verified: str) -> None:
@@ -87,6 +97,5 @@ def _check(tx: Tx, share: sa.Row[Any], notification: Notification, signed_by: st
         return
     if not hmac.compare_digest(share.secret.encode(), notification.shared_secret.encode()):
         raise Forbidden("RESOURCE_NOT_FOUND")
-    peer = peers.get(tx, share.host)
-    if peer is not None and peer.signs:
-        raise Unauthenticated(f"{share.host} signs its messages, and this one is not signed.")
+    policy.refuse_denied(tx, "notification", "in", share.host)
+    policy.check_unsigned(tx, share.host)

@@ -18,19 +18,19 @@ from opencloudmesh.server.keys import Keyring
 
 WEBDAV_PATH = "/dav/ocm/"  # under which a peer's credential selects the share
 
-# What we can do. `criteria` say what we demand, and follow the settings.
+# What we can do. `criteria` say what we demand, and follow the policy.
 CAPABILITIES = ("http-sig", "exchange-token", "invites", "notifications", "protocol-object")
 TOKEN_PATH = "/ocm/token"  # noqa: S105 - where tokens are given, not one of them
 
 
-def document(config: Config, keys: Keyring, user_agent: str = "") -> dict[str, Any]:
-    """Our discovery document, for whoever asks."""
+def document(config: Config, keys: Keyring, criteria: tuple[str, ...], user_agent: str = "") -> dict[str, Any]:
+    """Our discovery document, for whoever asks. `criteria` are those of the policy."""
     offer = Offer(
         base_url=config.public_url,
         provider=config.provider,
         webdav_path=WEBDAV_PATH,
         capabilities=CAPABILITIES,
-        criteria=("must-use-http-sig",) if config.signatures == "required" else (),
+        criteria=criteria,
         public_key=keys.public_key,
         token_end_point=config.public_url + TOKEN_PATH,
         webdav_receive=None if config.webdav_receive == "off" else config.webdav_receive,

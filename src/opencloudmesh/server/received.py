@@ -19,7 +19,7 @@ from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, NotSupported
 from opencloudmesh.protocol.notifications import SHARE_ACCEPTED, SHARE_DECLINED
 from opencloudmesh.protocol.shares import NewShare
-from opencloudmesh.server import accounts, contacts, outbox, peers
+from opencloudmesh.server import accounts, audit, contacts, outbox, peers, policy
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import received
 from opencloudmesh.server.subtrees import at_or_below
@@ -55,8 +55,9 @@ Row = sa.Row[Any]
 def receive(tx: Tx, share: NewShare, *, own_host: str, verified: str) -> tuple[Row, accounts.Account]:
     """Another server offers one of our users a share. Offered twice, stored once.
 
-    `verified` is how the sender is known: "rfc9421", "cavage" or "unsigned". Raises `Invalid` naming the field,
-    `NotSupported` for what cannot be used here, `Conflict` for other content under a providerId that is taken.
+    `verified` is how the sender is known: "rfc9421", "cavage" or "unsigned". Raises `Denied` for one whom the policy
+    does not let through, `Invalid` naming the field, `NotSupported` for what cannot be used here, `Conflict` for
+    other content under a providerId that is taken.
     """
     if share.share_type != "user":
         raise NotSupported(f"The share type {share.share_type!r} is not supported here.")
@@ -64,7 +65,7 @@ def receive(tx: Tx, share: NewShare, *, own_host: str, verified: str) -> tuple[R
         raise NotSupported(f"The resource type {share.resource_type!r} is not supported here.")
     if share.protocols.webdav is None:
         raise NotSupported("None of the share's protocols is supported here; webdav is.")
-    account = _recipient(tx, share, own_host)
+    account, trust = _recipient(tx, share, own_host, verified)
     if share.expiration is not None and share.expiration <= tx.now:
         raise Invalid("The share has expired already.", fields=[FieldError("expiration", "INVALID")])
     fingerprint = _fingerprint(share)
@@ -75,7 +76,7 @@ def receive(tx: Tx, share: NewShare, *, own_host: str, verified: str) -> tuple[R
         return same, account
     if known and not _reuses_ids(tx, host):
         raise Conflict("There is another share with this providerId.", fields=[FieldError("providerId", "CONFLICT")])
-    return _store(tx, share, account, fingerprint, verified), account
+    return _store(tx, share, account, fingerprint, verified, trust), account
 
 
 def get(tx: Tx, received_id: str, *, account: str | None = None) -> Row:
@@ -178,13 +179,19 @@ def _reuses_ids(tx: Tx, host: str) -> bool:
     return dialect_of(Discovery.read(peer.document, peer.base_url)).reuses_provider_id
 
 
-def _recipient(tx: Tx, share: NewShare, own_host: str) -> accounts.Account:
-    address = share.share_with
+def _recipient(tx: Tx, share: NewShare, own_host: str, verified: str) -> tuple[accounts.Account, str]:
+    """Whom the share is for, and on which grounds its sender is let through.
+
+    Who is not let through does not learn whether the person exists.
+    """
+    address, sender = share.share_with, share.sender
     # OpenCloud and CERNBox repeat the host: `id@host@host`.
     account = accounts.find(tx, address.identifier) or accounts.find(tx, address.local)
+    known = account.id if account is not None else ""
+    trust = policy.admit(tx, "share", "in", sender.host, account=known, address=str(sender), verified=verified)
     if address.host != own_host or account is None:
         raise Invalid("There is no such person here.", fields=[FieldError("shareWith", "NOT_FOUND")])
-    return account
+    return account, trust
 
 
 def _fingerprint(share: NewShare) -> str:
@@ -207,7 +214,7 @@ def _fingerprint(share: NewShare) -> str:
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
 
-def _store(tx: Tx, share: NewShare, account: accounts.Account, fingerprint: str, verified: str) -> Row:
+def _store(tx: Tx, share: NewShare, account: accounts.Account, fingerprint: str, verified: str, trust: str) -> Row:
     webdav = share.protocols.webdav
     assert webdav is not None
     received_id = tx.id()
@@ -232,11 +239,16 @@ def _store(tx: Tx, share: NewShare, account: accounts.Account, fingerprint: str,
             secret=webdav.shared_secret,
             expiration=share.expiration,
             verified=verified,
+            trust=trust,
             state=PENDING,
             created=tx.now,
             changed=tx.now,
         )
     )
+    audit.record(
+        tx, "share", "in", host=share.sender.host, account=account.id, who=str(share.sender), verified=verified,
+        subject=received_id, reason=trust,
+    )  # fmt: skip
     return get(tx, received_id)
 
 

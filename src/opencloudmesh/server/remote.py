@@ -23,7 +23,7 @@ from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import BadAnswer, Forbidden, NotFound, Refused, Unavailable, Unreachable
 from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN
 from opencloudmesh.protocol.tokens import TokenResponse
-from opencloudmesh.server import listings, locks, peers, properties
+from opencloudmesh.server import listings, locks, peers, policy, properties
 from opencloudmesh.server.database import Database, Tx
 from opencloudmesh.server.trees import ALL, Content, Entry, Quota, join
 
@@ -304,7 +304,8 @@ class RemoteTree:
 
 
 def _circuit(host: str, tx: Tx) -> tuple[int, int]:
-    """How often in a row the peer has failed, and for how many seconds it is left alone."""
+    """How often in a row the peer has failed, and for how many seconds it is left alone. Raises `Denied`."""
+    policy.refuse_denied(tx, "share", "out", host)
     row = peers.get(tx, host)
     return (0, 0) if row is None else (row.failures, max(0, row.retry_at - tx.now))
 

@@ -15,7 +15,7 @@ from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
 from opencloudmesh.protocol.notifications import SHARE_UNSHARED
 from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, PERMISSIONS, READ
-from opencloudmesh.server import contacts, outbox
+from opencloudmesh.server import contacts, outbox, policy
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import shares, tokens
 from opencloudmesh.server.subtrees import at_or_below
@@ -61,7 +61,8 @@ def offer(
 ) -> Row:
     """A person shares a file or folder with somebody. The peer is told as soon as the worker gets to it.
 
-    Raises `Invalid` naming the wrong fields, `Conflict` where it is shared with that person already.
+    Raises `Invalid` naming the wrong fields, `Denied` by the policy, `Conflict` where it is shared with that person
+    already.
     """
     wrong = []
     if not permissions or not permissions <= PERMISSIONS:
@@ -72,6 +73,7 @@ def offer(
         wrong.append(FieldError("path", "INVALID"))
     if wrong:
         raise Invalid("The share is not complete.", fields=wrong)
+    policy.admit(tx, "share", "out", share_with.host, account=owner, address=str(share_with))
     mine = (shares.c.owner == owner, shares.c.path == path, shares.c.share_with == str(share_with))
     if tx.one(sa.select(shares.c.id).where(*mine, shares.c.state.in_(LIVE)).limit(1)):
         raise Conflict(f"This is shared with {share_with} already.")

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from opencloudmesh.protocol.address import normalise_host
 from opencloudmesh.protocol.errors import Invalid, NotFound, Unauthenticated
 from opencloudmesh.protocol.tokens import TokenError, TokenRequest, TokenResponse
-from opencloudmesh.server import peers, shares
+from opencloudmesh.server import audit, policy, shares
 from opencloudmesh.server.database import Tx, digest_of
 from opencloudmesh.server.schema import tokens
 
@@ -22,7 +22,7 @@ LIFETIME = 300  # seconds, as in the text of the protocol
 Row = sa.Row[Any]
 
 
-def exchange(tx: Tx, request: TokenRequest, *, signed_by: str | None) -> TokenResponse:
+def exchange(tx: Tx, request: TokenRequest, *, signed_by: str | None, verified: str = "unsigned") -> TokenResponse:
     """A token for a code. Raises `TokenError` with the word of RFC 6749, 5.2.
 
     An unsigned request is taken from a peer that never signs, and then its `client_id` says nothing: CERNBox sends the
@@ -33,12 +33,15 @@ def exchange(tx: Tx, request: TokenRequest, *, signed_by: str | None) -> TokenRe
     except (Unauthenticated, NotFound):
         raise TokenError("invalid_grant", "This code opens no share.") from None
     if signed_by is None:
-        peer = peers.get(tx, share.host)
-        if peer is not None and peer.signs:
-            raise TokenError("invalid_client", "This server signs its requests, and this one is not signed.")
+        try:
+            policy.check_unsigned(tx, share.host)
+        except Unauthenticated as error:
+            raise TokenError("invalid_client", error.message) from None
     elif signed_by != share.host or _host(request.client_id) not in ("", signed_by):
         raise TokenError("invalid_client", "The code was given to another server.")
+    policy.refuse_denied(tx, "token", "in", share.host)
     token = tx.secret()
+    audit.record(tx, "token", "in", host=share.host, account=share.owner, verified=verified, subject=share.id)
     tx.run(tokens.insert().values(digest=digest_of(token), share=share.id, until=tx.now + LIFETIME))
     return TokenResponse(token, LIFETIME)
 
@@ -46,12 +49,14 @@ def exchange(tx: Tx, request: TokenRequest, *, signed_by: str | None) -> TokenRe
 def opened_by(tx: Tx, credential: str) -> Row:
     """The live share that a token or, where the share allows it, its secret opens.
 
-    Raises `Unauthenticated` and `NotFound` as `shares.opened_by` does.
+    Raises `Unauthenticated` and `NotFound` as `shares.opened_by` does, and `Denied` where the operator has denied the
+    server that it was given to: the share is not lost by that, and opens again when they allow it again.
     """
     held = tx.one(sa.select(tokens.c.share).where(tokens.c.digest == digest_of(credential), tokens.c.until > tx.now))
-    if held is None:
-        return shares.opened_by(tx, credential)
-    return shares.live(tx, shares.get(tx, held.share))
+    share = shares.opened_by(tx, credential) if held is None else shares.live(tx, shares.get(tx, held.share))
+    policy.refuse_denied(tx, "share", "in", share.host)
+    policy.refuse_denied(tx, "share", "out", share.host)
+    return share
 
 
 def purge(tx: Tx) -> None:

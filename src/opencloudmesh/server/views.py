@@ -126,8 +126,11 @@ def _spellings(token: str, public_url: str) -> dict[str, str]:
     }
 
 
-def peer(row: Row) -> dict[str, Any]:
-    """A row of `peers`, without the documents. `firstKeys`: thumbprints of the keys that it showed first, by place."""
+def peer(row: Row, *, incoming: str, outgoing: str, signatures: str) -> dict[str, Any]:
+    """A row of `peers`, without the documents, and what the policy says of it.
+
+    `firstKeys`: thumbprints of the keys that it showed first, by place.
+    """
     document = row.document or {}
     return {
         "host": row.host,
@@ -135,10 +138,42 @@ def peer(row: Row) -> dict[str, Any]:
         "version": document.get("version") or document.get("apiVersion"),
         "signs": row.signs,
         "firstKeys": row.first_keys,
+        "incoming": incoming,
+        "outgoing": outgoing,
+        "signatures": signatures,
         "learnt": row.learnt,
         "lastContact": row.last_contact,
         "failingSince": row.failing_since,
         "error": row.error,
+    }
+
+
+def rule(row: Row) -> dict[str, Any]:
+    """A row of `rules`."""
+    return {
+        "pattern": row.pattern,
+        "incoming": row.incoming,
+        "outgoing": row.outgoing,
+        "signatures": row.signatures,
+        "private": row.private,
+        "ca": row.ca is not None,
+    }
+
+
+def audit(row: Row) -> dict[str, Any]:
+    """A row of `audit`. `who` is the person at `host`, `account` the one here."""
+    return {
+        "at": row.at,
+        "event": row.event,
+        "direction": row.direction,
+        "outcome": row.outcome,
+        "host": row.host,
+        "who": row.who,
+        "account": row.account,
+        "verified": row.verified,
+        "subject": row.subject,
+        "reason": row.reason,
+        "count": row.count,
     }
 
 

@@ -31,10 +31,24 @@ from opencloudmesh.protocol.notifications import USER_REMOVED, Notification
 from opencloudmesh.protocol.obligations import obligations
 from opencloudmesh.protocol.shares import NewShare, ShareAnswer
 from opencloudmesh.protocol.wire import Response
-from opencloudmesh.server import accounts, contacts, locks, outbox, outgoing, peers, received, sessions, shares, tokens
+from opencloudmesh.server import (
+    accounts,
+    audit,
+    contacts,
+    locks,
+    outbox,
+    outgoing,
+    peers,
+    policy,
+    received,
+    sessions,
+    shares,
+    tokens,
+)
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.federation import Watch
+from opencloudmesh.server.policy import Denied
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +142,9 @@ class Worker:
             await write(lambda tx: outbox.drop(tx, row.subject) if never_said else outbox.done(tx, row.id))
             return
         owner = await read(lambda tx: accounts.get(tx, share.owner))
+        await read(lambda tx: policy.admit(
+            tx, "share", "out", row.host, account=share.owner, address=share.share_with
+        ))  # fmt: skip
         peer = await self._context.lookup.discover(row.host)
         invited = await read(lambda tx: contacts.invited(tx, share.owner, share.share_with))
         duties = obligations(peer, can=frozenset(outgoing.CAPABILITIES), invited=invited)
@@ -163,6 +180,7 @@ class Worker:
         return answer
 
     async def _tell_notification(self, row: Row) -> None:
+        await self._context.database.read(lambda tx: policy.refuse_denied(tx, "notification", "out", row.host))
         peer = await self._context.lookup.discover(row.host)
         dialect = await self._dialect(row.host, peer)
         said = row.message
@@ -214,6 +232,24 @@ def _is_final(failure: OcmError, row: Row) -> bool:
 def _delivered(tx: Tx, row: Row) -> None:
     outbox.done(tx, row.id)
     peers.reached(tx, row.host)
+    if row.kind != outbox.PROBE:
+        _audit(tx, row, "done", row.message.get("type", ""))
+
+
+def _audit(tx: Tx, row: Row, outcome: audit.Outcome, reason: str) -> None:
+    audit.record(
+        tx, row.kind, "out", outcome, host=row.host, account=_person(tx, row.subject), subject=row.subject,
+        reason=reason,
+    )  # fmt: skip
+
+
+def _person(tx: Tx, subject: str) -> str:
+    """Whose share the message is about."""
+    with contextlib.suppress(NotFound):
+        return str(shares.get(tx, subject).owner)
+    with contextlib.suppress(NotFound):
+        return str(received.get(tx, subject).account)
+    return ""
 
 
 def _later(tx: Tx, row: Row, error: OcmError) -> None:
@@ -221,6 +257,8 @@ def _later(tx: Tx, row: Row, error: OcmError) -> None:
     again = outbox.postpone(tx, row, error.message, retry_after=error.retry_after)
     if isinstance(error, Unreachable):
         peers.failed(tx, row.host, error.message)
+    if not again:
+        _audit(tx, row, "failed", error.message)
     if row.kind == outbox.SHARE:
         with contextlib.suppress(NotFound):
             shares.not_delivered(tx, row.subject, error.message, final=not again)
@@ -230,6 +268,10 @@ def _never(tx: Tx, row: Row, error: OcmError) -> None:
     """The peer's no is final. A refused notification is no error: several families know only some of them."""
     log.info("%s: %s to %s is dropped: %s", row.kind, row.subject, row.host, error.message)
     outbox.done(tx, row.id)
+    if isinstance(error, Denied):
+        error.record(tx)
+    elif row.kind != outbox.PROBE:
+        _audit(tx, row, "failed", error.message)
     if row.kind == outbox.SHARE:
         with contextlib.suppress(NotFound):
             shares.not_delivered(tx, row.subject, error.message, final=True)
@@ -240,6 +282,7 @@ def _tidy(tx: Tx) -> None:
     received.expire(tx)
     peers.forget_old_signatures(tx)
     peers.forget_strangers(tx)
+    audit.purge(tx)
     locks.purge(tx)
     tokens.purge(tx)
     sessions.purge(tx)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 import opencloudmesh
-from opencloudmesh.server.cli import contacts, keys, mesh, people, serving, sharing
+from opencloudmesh.server.cli import contacts, keys, mesh, peers, people, policy, serving, sharing
 from opencloudmesh.server.cli.common import Commands
 
 
@@ -31,8 +31,10 @@ for command in (
     sharing.unshare,
     contacts.invite_group,
     contacts.contacts_group,
-    mesh.list_peers,
-    mesh.peer_group,
+    peers.list_peers,
+    peers.peer_group,
+    policy.policy_group,
+    policy.list_audit,
     mesh.list_outbox,
     mesh.discover,
     keys.keys_group,

@@ -15,10 +15,11 @@ from opencloudmesh.server import config as settings
 from opencloudmesh.server import migrate
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.database import Database
+from opencloudmesh.server.policy import Denied
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-TIMES = frozenset({"due", "lastContact", "expiration", "since", "until"})  # columns in unix seconds
+TIMES = frozenset({"at", "due", "lastContact", "expiration", "since", "until"})  # columns in unix seconds
 
 
 class Commands(click.Group):
@@ -61,6 +62,9 @@ def opened(data: str) -> Iterator[tuple[Config, Database]]:
     database = Database(config.database_url)
     try:
         yield config, database
+    except Denied as denied:
+        database.write_now(denied.record)
+        raise
     finally:
         database.close()
 

@@ -1,4 +1,4 @@
-"""Other servers: peers, the outbox, discovery."""
+"""What other servers have still to be told, and who they are."""
 
 from __future__ import annotations
 
@@ -12,22 +12,13 @@ from opencloudmesh.protocol.dialects import dialect_of
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.obligations import signature_family
 from opencloudmesh.protocol.wire import encode_json
-from opencloudmesh.server import outbox, peers, views
-from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, show
+from opencloudmesh.server import outbox, views
+from opencloudmesh.server.cli.common import data_option, json_option, opened, show
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import open_network
+from opencloudmesh.server.database import Database
 
-PEER_COLUMNS = ("host", "provider", "version", "signs", "learnt", "lastContact", "error")
 MESSAGE_COLUMNS = ("id", "host", "kind", "subject", "state", "attempts", "due", "error")
-
-
-@click.command("peers")
-@data_option
-@json_option
-def list_peers(data: str, as_json: bool) -> None:
-    """List other servers, and how contact with them goes."""
-    with opened(data) as (_, database):
-        show([views.peer(row) for row in database.read_now(peers.everybody)], PEER_COLUMNS, as_json=as_json)
 
 
 @click.command("outbox")
@@ -45,8 +36,8 @@ def list_outbox(data: str, as_json: bool) -> None:
 @click.argument("host")
 def discover(data: str, as_json: bool, host: str) -> None:
     """Ask HOST who it is, and say how we would talk to it."""
-    with opened(data) as (config, _):
-        found = asyncio.run(_discover(config, normalise_host(host)))
+    with opened(data) as (config, database):
+        found = asyncio.run(_discover(config, database, normalise_host(host)))
         if as_json:
             click.echo(encode_json(found.document))
             return
@@ -67,25 +58,6 @@ def discover(data: str, as_json: bool, host: str) -> None:
             click.echo(f"{name + ':':<16}{value}")
 
 
-async def _discover(config: Config, host: str) -> Discovery:
-    async with open_network(config) as network:
+async def _discover(config: Config, database: Database, host: str) -> Discovery:
+    async with open_network(config, database) as network:
         return await client.discover(network, host, allow_http=config.development)
-
-
-@click.group("peer", cls=Commands)
-def peer_group() -> None:
-    """One other server."""
-
-
-@peer_group.command("forget")
-@data_option
-@click.argument("host")
-def peer_forget(data: str, host: str) -> None:
-    """Forget what is known of HOST: its document and keys, what was learnt, and that it signs.
-
-    A server that has signed once is expected to sign again; this is how one that has stopped signing is let in.
-    """
-    with opened(data) as (_, database):
-        name = normalise_host(host)
-        database.write_now(lambda tx: peers.forget(tx, name))
-        click.echo(f"{name} was forgotten.")

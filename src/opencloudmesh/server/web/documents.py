@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from opencloudmesh.protocol.discovery import JWKS, LEGACY, WELL_KNOWN
-from opencloudmesh.server import outbox, outgoing
+from opencloudmesh.server import outbox, outgoing, policy
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.web.errors import json_response
 
@@ -30,7 +30,8 @@ def routes(context: Context) -> list[Route]:
 
     async def discovery(request: Request) -> Response:
         user_agent = request.headers.get("user-agent", "")
-        return json_response(outgoing.document(context.config, context.keys, user_agent), headers=cached())
+        criteria = await context.database.read(policy.criteria)
+        return json_response(outgoing.document(context.config, context.keys, criteria, user_agent), headers=cached())
 
     async def jwks(_request: Request) -> Response:
         return json_response(context.keys.jwks, headers=cached())

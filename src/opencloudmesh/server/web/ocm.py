@@ -28,10 +28,11 @@ from opencloudmesh.protocol.invites import InviteAccepted
 from opencloudmesh.protocol.notifications import Notification
 from opencloudmesh.protocol.shares import NewShare
 from opencloudmesh.protocol.tokens import TokenError, TokenRequest
-from opencloudmesh.server import invites, notifications, received, tokens
+from opencloudmesh.server import invites, notifications, policy, received, tokens
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.outgoing import TOKEN_PATH
+from opencloudmesh.server.policy import Denied
 from opencloudmesh.server.web.auth import PREFIX, caller_of
 from opencloudmesh.server.web.bodies import read_request
 from opencloudmesh.server.web.errors import json_response
@@ -52,7 +53,9 @@ async def receive_share(context: Context, sender: Sender, message: wire.Request)
 
     def receive(tx: Tx) -> Answer:
         sender.admit(tx)
-        _, account = received.receive(tx, share, own_host=context.config.own_host, verified=sender.how)
+        row, account = received.receive(tx, share, own_host=context.config.own_host, verified=sender.how)
+        if row.state == received.PENDING and policy.accepts(tx, row.trust):
+            received.accept(tx, row.id, exists=context.storage.exists)
         return {"recipientDisplayName": account.name, "recipientUserId": account.id}
 
     with _guesses(context, sender, f"people, from {share.sender.host}", signed=False):
@@ -98,10 +101,13 @@ async def receive_token_request(context: Context, sender: Sender, message: wire.
             sender.admit(tx)
         except SignatureError as error:
             raise TokenError("invalid_client", error.message) from None
-        return tokens.exchange(tx, request, signed_by=sender.host).encode()
+        return tokens.exchange(tx, request, signed_by=sender.host, verified=sender.how).encode()
 
-    with _guesses(context, sender, f"code {request.code[:PREFIX]}"):
-        return await context.commit(receive)
+    try:
+        with _guesses(context, sender, f"code {request.code[:PREFIX]}"):
+            return await context.commit(receive)
+    except Denied as denied:
+        raise TokenError("unauthorized_client", denied.message) from None
 
 
 def _guesses(context: Context, sender: Sender, what: str, *, signed: bool = True) -> AbstractContextManager[None]:

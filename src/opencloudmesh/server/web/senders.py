@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from opencloudmesh.protocol import signatures, wire
 from opencloudmesh.protocol.errors import (
@@ -18,7 +19,7 @@ from opencloudmesh.protocol.errors import (
     Unreachable,
 )
 from opencloudmesh.protocol.signatures import Claim
-from opencloudmesh.server import peers
+from opencloudmesh.server import peers, policy
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
 
@@ -56,16 +57,18 @@ class Sender:
 async def authenticate(context: Context, message: wire.Request, address: str) -> Sender:
     """Who sent a message, which came from an address: limits ask for that, and nothing else.
 
-    Raises `SignatureError` for a signature that does not hold, and for none where the settings demand one;
-    `PeerAway` where the sender cannot be asked for its keys at the moment, `TooManyRequests`.
+    Raises `SignatureError` for a signature that does not hold, and for none where the policy demands one from
+    everybody; `Denied` for a server that the operator does not want, which is asked nothing; `PeerAway` where the
+    sender cannot be asked for its keys at the moment, `TooManyRequests`.
     """
     claim = signatures.read(message)
     if claim is None:
-        if context.config.signatures == "required":
+        if not await context.database.read(policy.takes_unsigned):
             raise SignatureError("Messages must be signed here.")
         return Sender(address=address)
     now = int(context.clock())
     signatures.check_window(claim, now)  # before anybody is asked for keys
+    await _refuse_denied(context, claim.host)
     with _asking(claim.host):
         keys = await context.lookup.keys(claim, asker=address)
         try:
@@ -85,13 +88,28 @@ async def speaks_for(context: Context, sender: Sender, hosts: Mapping[str, str])
         wrong = [FieldError(name, "INVALID") for name, host in hosts.items() if host != sender.host]
         if wrong:
             raise Forbidden(f"{sender.host}, which signed, cannot speak for another server.", fields=wrong)
-    elif context.config.signatures != "optional":
-        for host in dict.fromkeys(hosts.values()):
+        return
+    for host in dict.fromkeys(hosts.values()):
+        await _refuse_denied(context, host)
+        mode, signs = await context.database.read(partial(_unsigned, host))
+        if mode == policy.REQUIRED:
+            raise Unauthenticated(f"Messages from {host} must be signed here.")
+        if mode == policy.EXPECTED:
             with _asking(host):
                 peer = await context.lookup.discover(host, asker=sender.address)
-            row = await context.database.read(lambda tx, host=host: peers.get(tx, host))  # type: ignore[misc]
-            if (row is not None and row.signs) or peer.public_key or "http-sig" in peer.capabilities:
+            if signs or peer.public_key or "http-sig" in peer.capabilities:
                 raise Unauthenticated(f"{host} signs its messages, and this one is not signed.")
+
+
+async def _refuse_denied(context: Context, host: str) -> None:
+    async with context.audited():
+        await context.database.read(lambda tx: policy.refuse_denied(tx, "peer", "in", host))
+
+
+def _unsigned(host: str, tx: Tx) -> tuple[str, bool]:
+    """How it is with unsigned messages of a host, and whether it has ever signed."""
+    row = peers.get(tx, host)
+    return policy.signatures_of(tx, host), row is not None and row.signs
 
 
 @contextmanager

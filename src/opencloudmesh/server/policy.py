@@ -1,0 +1,214 @@
+"""Who may talk to us and to whom we talk: the one place where it is decided.
+
+What the operator says of one server, or of all below a domain, is a row of `rules` and comes first; the most specific
+one wins. Everybody else is let through on the grounds that the policy of that direction names, tried in the order of
+`GROUNDS`; without any, nobody is. What is stored and not understood counts as the strictest. Both are read in the
+transaction of every decision, so a change counts at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from opencloudmesh.protocol.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from opencloudmesh.server import audit, contacts, peers
+from opencloudmesh.server.audit import Direction
+from opencloudmesh.server.database import Tx
+from opencloudmesh.server.rules import DENY, rule_for
+from opencloudmesh.server.schema import members, policy, rules
+
+# Why a server, or a person there, is let through; kept with what they send.
+ALLOWED, DIRECTORY, INVITED, STRANGER, ANYBODY = "allowed", "directory", "invited", "stranger", "anybody"
+GROUNDS = (DIRECTORY, INVITED, STRANGER, ANYBODY)
+REQUIRED, EXPECTED, OPTIONAL = "required", "expected", "optional"
+SIGNATURES = (REQUIRED, EXPECTED, OPTIONAL)
+
+
+class Knob(NamedTuple):
+    """Something that the operator decides about all servers. `strictest` is what nonsense counts as."""
+
+    default: tuple[str, ...]
+    words: tuple[str, ...]
+    strictest: tuple[str, ...]
+    help: str
+
+    @property
+    def one(self) -> bool:
+        """Whether it is one word, and not any number of them."""
+        return bool(self.strictest)
+
+
+KNOBS: Mapping[str, Knob] = {
+    "incoming": Knob(
+        (DIRECTORY, INVITED, STRANGER),
+        GROUNDS,
+        (),
+        "Who may share with people here, besides servers that are allowed: `directory` members of the directories, "
+        "`invited` people with whom an invite was exchanged, `stranger` everybody else with a warning, `anybody` "
+        "everybody without one.",
+    ),
+    "outgoing": Knob((ANYBODY,), GROUNDS, (), "With whom people here may share; the same words."),
+    "signatures": Knob(
+        (EXPECTED,),
+        SIGNATURES,
+        (REQUIRED,),
+        "Whose messages are taken: `required` only signed ones; `expected` unsigned ones too, from servers that "
+        "publish no key and have never signed; `optional` from anybody.",
+    ),
+    "accept": Knob(
+        (),
+        (ALLOWED, DIRECTORY, INVITED),
+        (),
+        "Whose shares are accepted without asking the person: `allowed` servers, `directory` members, people who were "
+        "`invited`.",
+    ),
+}
+
+
+class Decision(NamedTuple):
+    """Whether somebody is let through: `trust` says on which grounds, None that they are not, for that `reason`."""
+
+    trust: str | None
+    reason: str = ""
+
+
+class Denied(Forbidden):
+    """The policy says no. `record` is what the audit trail is told once the transaction is undone."""
+
+    def __init__(self, message: str, event: str, direction: Direction, **refused: str) -> None:
+        super().__init__(message)
+        self._row = (event, direction, refused)
+
+    def record(self, tx: Tx) -> None:
+        """A row in the audit trail."""
+        event, direction, refused = self._row
+        audit.record(tx, event, direction, "refused", reason=self.message, **refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is in force for all servers: for each of `KNOBS` its words."""
+
+    words: Mapping[str, frozenset[str]]
+
+    @property
+    def signatures(self) -> str:
+        """How it is with messages that are not signed: "required", "expected" or "optional"."""
+        (word,) = self.words["signatures"]
+        return word
+
+
+def current(tx: Tx) -> Policy:
+    """The policy in force."""
+    stored = {row.name: row.value for row in tx.all(sa.select(policy))}
+    return Policy({name: frozenset(_words(knob, stored.get(name, knob.default))) for name, knob in KNOBS.items()})
+
+
+def criteria(tx: Tx) -> tuple[str, ...]:
+    """What our discovery document says that we demand (IETF-OCM, "Criteria")."""
+    in_force = current(tx)
+    incoming = in_force.words["incoming"]
+    closed = not incoming & {STRANGER, ANYBODY}
+    denied = sa.select(rules.c.pattern).where(rules.c.incoming == DENY).limit(1)
+    demands = {
+        "must-use-http-sig": in_force.signatures == REQUIRED,
+        "must-invite": incoming == {INVITED},  # with other grounds beside it, an invite is not a must
+        "allowlist": closed and incoming != {INVITED},
+        "denylist": tx.one(denied) is not None,
+    }
+    return tuple(name for name, demanded in demands.items() if demanded)
+
+
+def put(tx: Tx, name: str, words: tuple[str, ...]) -> None:
+    """The operator decides. No words: nobody. Raises `NotFound`, `Invalid`."""
+    knob = KNOBS.get(name)
+    if knob is None:
+        raise NotFound(f"The policy has no {name!r}; it has {', '.join(KNOBS)}.")
+    if not set(words) <= set(knob.words) or (knob.one and len(words) != 1):
+        raise Invalid(f"Write {'one' if knob.one else 'any'} of: {', '.join(knob.words)}.")
+    tx.upsert(policy, {"name": name}, {"value": list(dict.fromkeys(words))})
+    audit.record(tx, "policy", "here", reason=f"{name}: {', '.join(words) or 'nobody'}")
+
+
+def decide(tx: Tx, direction: Direction, host: str, *, account: str, address: str, invited: bool = False) -> Decision:
+    """Whether a person at `host` may deal with the account. `invited`: that they hold an invite is known already."""
+    said = rule_for(tx, host).said(direction)
+    if said == DENY:
+        return Decision(None, f"The operator of this cloud does not allow contact with {host}.")
+    if contacts.is_blocked(tx, account, address):
+        return Decision(None, f"{address} is blocked here.")
+    if said is not None:
+        return Decision(ALLOWED)
+    wanted = current(tx).words["incoming" if direction == "in" else "outgoing"]
+    for ground in GROUNDS:
+        if ground in wanted and _holds(tx, ground, host, account, address, invited):
+            return Decision(ground)
+    return Decision(None, f"{host} is not among the servers with which this cloud shares{_way_in(wanted)}.")
+
+
+def admit(
+    tx: Tx, event: str, direction: Direction, host: str, *, account: str, address: str, invited: bool = False,
+    verified: str = "",
+) -> str:  # fmt: skip
+    """The grounds on which somebody is let through. Raises `Denied`."""
+    decision = decide(tx, direction, host, account=account, address=address, invited=invited)
+    if decision.trust is None:
+        raise Denied(decision.reason, event, direction, host=host, account=account, who=address, verified=verified)
+    return decision.trust
+
+
+def refuse_denied(tx: Tx, event: str, direction: Direction, *hosts: str) -> None:
+    """For messages about what exists already, and before anybody is asked anything. Raises `Denied`."""
+    for host in hosts:
+        if rule_for(tx, host).said(direction) == DENY:
+            raise Denied(f"The operator of this cloud does not allow contact with {host}.", event, direction, host=host)
+
+
+def standing(tx: Tx, direction: Direction, host: str) -> str:
+    """What is to be said of a server in a list: "allow", "deny", or the grounds on which the policy takes anybody."""
+    wanted = current(tx).words["incoming" if direction == "in" else "outgoing"]
+    return rule_for(tx, host).said(direction) or ",".join(word for word in GROUNDS if word in wanted) or "nobody"
+
+
+def accepts(tx: Tx, trust: str) -> bool:
+    """Whether a share that was let in on these grounds is accepted without asking the person."""
+    return trust in current(tx).words["accept"]
+
+
+def signatures_of(tx: Tx, host: str) -> str:
+    """How it is with unsigned messages of a server: "required", "expected" or "optional"."""
+    return rule_for(tx, host).signatures or current(tx).signatures
+
+
+def takes_unsigned(tx: Tx) -> bool:
+    """Whether an unsigned message may be taken at all, from whomever."""
+    exception = sa.select(rules.c.pattern).where(rules.c.signatures.in_((EXPECTED, OPTIONAL))).limit(1)
+    return current(tx).signatures != REQUIRED or tx.one(exception) is not None
+
+
+def check_unsigned(tx: Tx, host: str) -> None:
+    """For an unsigned message that is known by a share's secret to be from `host`. Raises `Unauthenticated`."""
+    mode, peer = signatures_of(tx, host), peers.get(tx, host)
+    if mode == REQUIRED or (mode == EXPECTED and peer is not None and peer.signs):
+        raise Unauthenticated(f"{host} signs its messages, and this one is not signed.")
+
+
+def _words(knob: Knob, stored: Any) -> tuple[str, ...]:
+    understood = isinstance(stored, (list, tuple)) and all(word in knob.words for word in stored)
+    if not understood or (knob.one and len(stored) != 1):
+        return knob.strictest
+    return tuple(stored)
+
+
+def _holds(tx: Tx, ground: str, host: str, account: str, address: str, invited: bool) -> bool:
+    if ground == DIRECTORY:
+        return tx.one(sa.select(members.c.host).where(members.c.host == host).limit(1)) is not None
+    return ground != INVITED or invited or contacts.invited(tx, account, address)
+
+
+def _way_in(wanted: frozenset[str]) -> str:
+    return "; exchange an invite first" if INVITED in wanted else ""

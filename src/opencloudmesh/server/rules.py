@@ -1,0 +1,106 @@
+"""What the operator decided about one server, or about all below a domain.
+
+A pattern is a host as in OCM Addresses (`cloud.example`, `cloud.example:8443`), `*.domain` for everything below it, or
+`*`. What the most specific pattern leaves open is looked for in the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from opencloudmesh.protocol.address import normalise_host
+from opencloudmesh.protocol.errors import NotFound
+from opencloudmesh.server import audit
+from opencloudmesh.server.audit import Direction
+from opencloudmesh.server.database import Tx
+from opencloudmesh.server.schema import rules
+
+ALLOW, DENY = "allow", "deny"
+
+Row = sa.Row[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is said of one host. `private`: it may have private addresses. `ca`: PEM, trusted for it and no other."""
+
+    incoming: str | None = None
+    outgoing: str | None = None
+    signatures: str | None = None
+    private: bool = False
+    ca: str | None = None
+
+    def said(self, direction: Direction) -> str | None:
+        """What is said for a direction: "allow", "deny" or nothing."""
+        return self.incoming if direction == "in" else self.outgoing
+
+
+def rule_for(tx: Tx, host: str) -> Rule:
+    """All that is said of a host, put together from the rules that match it."""
+    patterns = _patterns(host)
+    found = {row.pattern: row for row in tx.all(sa.select(rules).where(rules.c.pattern.in_(patterns)))}
+    rows = [found[pattern] for pattern in patterns if pattern in found]
+    exact = found.get(host)
+
+    def first(column: str) -> str | None:
+        return next((value for row in rows if (value := _counts(row, column, host)) is not None), None)
+
+    return Rule(
+        incoming=first("incoming"),
+        outgoing=first("outgoing"),
+        signatures=first("signatures"),
+        private=exact is not None and exact.private,
+        ca=exact.ca if exact is not None else None,
+    )
+
+
+def listing(tx: Tx) -> list[Row]:
+    """All rules."""
+    return list(tx.all(sa.select(rules).order_by(rules.c.pattern)))
+
+
+def put(tx: Tx, pattern: str, **values: Any) -> str:
+    """The operator decides: columns of `rules`; those not named stay. The pattern as it is stored. Raises `Invalid`."""
+    name = normalise(pattern)
+    tx.upsert(rules, {"pattern": name}, {**values, "changed": tx.now})
+    told = ", ".join(f"{column}: {'set' if column == 'ca' else value}" for column, value in values.items())
+    audit.record(tx, "policy", "here", host=name, reason=told)
+    return name
+
+
+def drop(tx: Tx, pattern: str) -> str:
+    """Nothing is said of it any more. Raises `NotFound`, `Invalid`."""
+    name = normalise(pattern)
+    if tx.run(rules.delete().where(rules.c.pattern == name)).rowcount == 0:
+        raise NotFound(f"There is no rule about {name}.")
+    audit.record(tx, "policy", "here", host=name, reason="no rule any more")
+    return name
+
+
+def normalise(pattern: str) -> str:
+    """A pattern as it is stored. Raises `Invalid`."""
+    text = pattern.strip()
+    if text.startswith("*."):
+        return "*." + normalise_host(text[2:])
+    return text if text == "*" else normalise_host(text)
+
+
+def _patterns(host: str) -> list[str]:
+    """The patterns that a host matches, most specific first."""
+    name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+    labels = [] if name.startswith("[") else name.split(".")[1:]
+    domains = [".".join(labels[place:]) for place in range(len(labels))]
+    return [*dict.fromkeys((host, name)), *(f"*.{domain}" for domain in domains), "*"]
+
+
+def _counts(row: Row, column: str, host: str) -> str | None:
+    """What a rule says of a host. A rule without a port denies all ports, and allows only its own: 443.
+
+    On another port of that machine may be somebody else's server.
+    """
+    value: str | None = getattr(row, column)
+    wildcard = row.pattern.startswith("*")
+    return value if wildcard or row.pattern == host or value in (DENY, "required") else None
