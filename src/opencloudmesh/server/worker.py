@@ -232,15 +232,13 @@ def _is_final(failure: OcmError, row: Row) -> bool:
 def _delivered(tx: Tx, row: Row) -> None:
     outbox.done(tx, row.id)
     peers.reached(tx, row.host)
-    if row.kind != outbox.PROBE:
-        _audit(tx, row, "done", row.message.get("type", ""))
+    _audit(tx, row, "done", row.message.get("type", ""))
 
 
 def _audit(tx: Tx, row: Row, outcome: audit.Outcome, reason: str) -> None:
-    audit.record(
-        tx, row.kind, "out", outcome, host=row.host, account=_person(tx, row.subject), subject=row.subject,
-        reason=reason,
-    )  # fmt: skip
+    if row.kind in audit.EVENTS:
+        whose, subject = _person(tx, row.subject), row.subject
+        audit.record(tx, row.kind, "out", outcome, host=row.host, account=whose, subject=subject, reason=reason)
 
 
 def _person(tx: Tx, subject: str) -> str:
@@ -270,7 +268,7 @@ def _never(tx: Tx, row: Row, error: OcmError) -> None:
     outbox.done(tx, row.id)
     if isinstance(error, Denied):
         error.record(tx)
-    elif row.kind != outbox.PROBE:
+    else:
         _audit(tx, row, "failed", error.message)
     if row.kind == outbox.SHARE:
         with contextlib.suppress(NotFound):
