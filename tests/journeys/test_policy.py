@@ -140,7 +140,7 @@ async def test_who_is_not_let_through_does_not_learn_who_exists(one, two):
             }
         ).encode()  # fmt: skip
         peer = await one.context.lookup.discover(two.host)
-        signer = one.context.keys.signer(peer, one.context.clock)
+        signer = one.context.keys.signer(peer)
         request = signer(Request("POST", f"{two.url}/ocm/shares", Headers({"Content-Type": "application/json"}), body))
         answer = await two.request("POST", "/ocm/shares", dict(request.headers), body)
         answers.add((answer.status, answer.body))
