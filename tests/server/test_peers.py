@@ -201,7 +201,9 @@ def test_the_keys_that_a_peer_showed_first_are_kept_for_the_record(office):
     show(office, "jwks", B, C)
     show(office, "publicKey", OTHER_RSA)
     assert peer(office).first_keys == {"publicKey": prints(RSA), "jwks": prints(A, B)}
-    assert views.peer(peer(office))["firstKeys"] == peer(office).first_keys
+    shown = views.peer(peer(office), incoming="deny", outgoing="anybody", signatures="required")
+    assert shown["firstKeys"] == peer(office).first_keys
+    assert (shown["incoming"], shown["outgoing"], shown["signatures"]) == ("deny", "anybody", "required")
 
 
 @pytest.mark.parametrize("place", PLACES)
