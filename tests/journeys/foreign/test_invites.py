@@ -10,6 +10,8 @@ from tests.peers.families import start
 from tests.peers.invites import read_invite
 from tests.peers.values import InviteError
 
+from opencloudmesh.server import policy, received
+
 
 @pytest.fixture
 def cloud_url(database_url):
@@ -87,3 +89,12 @@ async def test_nobody_shares_with_whom_they_have_not_met(kind, cloud, peer):
     else:
         assert told["state"] == "failed"
         assert "invite" in told["error"]
+
+
+@by_invite
+async def test_a_person_who_was_invited_is_known_by_the_sender_of_their_shares(pair):
+    """Where only invited people are let through. OpenCloud spells its people otherwise in a share than in an invite."""
+    pair.cloud.context.database.write_now(lambda tx: policy.put(tx, "incoming", (policy.INVITED,)))
+    pair.peer.put_file(THEIRS, "note.txt", b"hello")
+    _, offer = await pair.they_share("note.txt", accept=False)
+    assert pair.cloud.rows(received.get, offer["id"]).trust == policy.INVITED
