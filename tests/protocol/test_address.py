@@ -153,3 +153,23 @@ def test_one_server_has_one_name(text, host):
 def test_what_names_no_server_is_invalid(text):
     with pytest.raises(Invalid):
         normalise_host(text)
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "u1",
+        "u1@cloud.example",
+        "u1@https://cloud.example",
+        "u1@https://idp.example",
+        "dTFAaHR0cHM6Ly9jbG91ZC5leGFtcGxl",  # u1@https://cloud.example
+        "dTFAY2xvdWQuZXhhbXBsZQ==",  # u1@cloud.example
+    ],
+)
+def test_a_person_is_the_same_however_their_server_spells_them(spelled):
+    assert Address(spelled, "cloud.example").person == "u1"
+
+
+def test_people_are_not_taken_for_each_other():
+    identifiers = ["marie", "Marie", "marie@home.example", "marie@work.example", "bWFyaWU", "u1"]
+    assert [Address(identifier, "cloud.example").person for identifier in identifiers] == identifiers

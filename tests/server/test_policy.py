@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from tests.server import rows
 from tests.server.offices import MARIE, NOW, THERE, Office
 
+from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from opencloudmesh.server import audit, contacts, policy, rules, schema
 from opencloudmesh.server.policy import ALLOWED, ANYBODY, DIRECTORY, GROUNDS, INVITED, STRANGER, Denied
@@ -81,6 +82,21 @@ def test_a_known_address_of_another_person_is_no_invite(office):
     office.do(meet, contacts.DIRECT)
     assert trust(office, "in") is None
     assert trust(office, "in", invited=True) == INVITED
+
+
+@pytest.mark.parametrize("identifier", ["dTFAaHR0cHM6Ly90aGVyZS5leGFtcGxl", "u1@https://there.example"])
+def test_who_was_invited_is_known_however_their_server_spells_them(office, identifier):
+    office.do(policy.put, "incoming", (INVITED,))
+    office.do(lambda tx: contacts.meet(tx, "einstein", Address(identifier, THERE), source=contacts.INVITE))
+
+    def decided(address):
+        return office.see(policy.decide, "in", THERE, account="einstein", address=str(address)).trust
+
+    assert decided(Address("u1", THERE)) == INVITED
+    assert [decided(address) for address in (Address("u2", THERE), Address("u1", "other.example"), MARIE)] == [None] * 3
+    office.do(lambda tx: tx.run(schema.contacts.update().values(blocked=True)))
+    office.do(policy.put, "incoming", (ANYBODY,))
+    assert [decided(address) for address in (Address("u1", THERE), MARIE)] == [None, ANYBODY]
 
 
 @BOTH

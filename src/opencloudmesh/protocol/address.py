@@ -13,6 +13,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
+from opencloudmesh.protocol import base64url
 from opencloudmesh.protocol.errors import Invalid
 
 MAX_LENGTH = 1024  # characters; no specification names a limit, no real address comes near
@@ -56,8 +57,28 @@ class Address:
             return self.identifier
         return identifier if repeated else self.identifier
 
+    @property
+    def person(self) -> str:
+        """Who is meant, however spelled: for comparing people at one host, not for sending.
+
+        OpenCloud, CERNBox and opencloudmesh-go call one person `id`, `id@host`, `id@https://host` (of the server or of
+        its identity provider), and base64 of either.
+        """
+        local = Address(plain_id(self.identifier), self.host).local
+        identifier, _, tail = local.rpartition("@")
+        return identifier if identifier and _SCHEME.match(tail) else local
+
     def __str__(self) -> str:
         return f"{self.identifier}@{self.host}"
+
+
+def plain_id(identifier: str) -> str:
+    """The id inside of a federated id (base64 of `id@host`, in invites of OpenCloud); any other as it is."""
+    try:
+        inside = base64url.decode(identifier.replace("+", "-").replace("/", "_")).decode()
+    except (Invalid, UnicodeDecodeError):
+        return identifier
+    return inside.rpartition("@")[0] or identifier
 
 
 def normalise_host(text: str) -> str:

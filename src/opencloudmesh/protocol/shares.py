@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from opencloudmesh.protocol import base64url
-from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.address import Address, plain_id
 from opencloudmesh.protocol.errors import Invalid, NotSupported
 from opencloudmesh.protocol.fields import INVALID, TOO_LONG, Fields
 from opencloudmesh.protocol.protocols import (
@@ -78,7 +77,7 @@ class NewShare:
 
     def encode(self, form: Encoding) -> dict[str, Any]:
         """The JSON object to send, in the form that the peer understands."""
-        recipient = _plain_id(self.share_with.identifier) if form.plain_ids else self.share_with.identifier
+        recipient = plain_id(self.share_with.identifier) if form.plain_ids else self.share_with.identifier
         message: dict[str, Any] = {
             "shareWith": f"{recipient}@{form.share_with_prefix}{self.share_with.host}",
             "name": self.name,
@@ -147,15 +146,6 @@ def _encode_protocol(webdav: WebDav, form: Encoding) -> dict[str, Any]:
         "multi-options": {"name": "multi", "options": {}, "webdav": part},
     }
     return forms[form.protocol]
-
-
-def _plain_id(identifier: str) -> str:
-    """The id inside of a federated id; any other identifier as it is."""
-    try:
-        inside = base64url.decode(identifier.replace("+", "-").replace("/", "_")).decode()
-    except (Invalid, UnicodeDecodeError):
-        return identifier
-    return inside.rpartition("@")[0] or identifier
 
 
 def _name(fields: Fields) -> str:

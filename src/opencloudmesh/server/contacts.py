@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import Address
-from opencloudmesh.protocol.errors import NotFound
+from opencloudmesh.protocol.errors import Invalid, NotFound
 from opencloudmesh.protocol.notifications import USER_REMOVED
 from opencloudmesh.server import audit, outbox
 from opencloudmesh.server.database import Tx
@@ -60,14 +60,12 @@ def get(tx: Tx, account: str, contact_id: str) -> Row:
 
 def is_blocked(tx: Tx, account: str, address: str) -> bool:
     """Whether the person takes nothing from that address."""
-    row = find(tx, account, address)
-    return row is not None and row.blocked
+    return any(row.blocked for row in _spelled_somehow(tx, account, address))
 
 
 def invited(tx: Tx, account: str, address: str) -> bool:
     """Whether an invite has been exchanged with that person."""
-    row = find(tx, account, address)
-    return row is not None and row.source == INVITE
+    return any(row.source == INVITE for row in _spelled_somehow(tx, account, address))
 
 
 def listing(tx: Tx, account: str) -> list[Row]:
@@ -134,3 +132,13 @@ def removed(tx: Tx, host: str, user_id: str, *, grantee: str = "", verified: str
                 tx, "contact", "in", host=host, account=row.account, who=address, verified=verified, subject=row.id,
                 reason=USER_REMOVED,
             )  # fmt: skip
+
+
+def _spelled_somehow(tx: Tx, account: str, address: str) -> list[Row]:
+    """The contacts who are that person: a share's sender may be spelled otherwise than in the invite."""
+    try:
+        wanted = Address.parse(address)
+    except Invalid:  # it is none of a person
+        return []
+    at_host = sa.select(contacts).where(contacts.c.account == account, contacts.c.host == wanted.host)
+    return [row for row in tx.all(at_host) if Address.parse(row.address).person == wanted.person]
