@@ -3,10 +3,17 @@
 The order of the checks is that of the real one; it decides which of two faults is named. A request with a Signature
 header that is not a sound draft-cavage signature is refused (RFC 9421 ones, too); one whose key's host cannot be asked
 counts as unsigned; and unsigned is refused from a host that is known to sign.
+
+What is kept of other servers' keys is from a reading of the sources (`SignatureManager`, `OCMSignatoryManager`): the
+key that a host showed first, and no other. It is tried first; where it does not fit, or another key id is named, the
+host is asked, and what it shows then is used, but not kept. After three days the host must still show the key id.
 """
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.peers import cavage
@@ -17,8 +24,18 @@ from tests.peers.values import Answer, Call, bare_host, split_address
 if TYPE_CHECKING:
     from tests.peers.nextcloud import Generation
 
+KEPT = 3 * 86_400  # seconds, after which the host is asked whether it still shows the key id
 REQUIRED_OF_SHARE = ("shareWith", "name", "providerId", "resourceType", "shareType")
 REQUIRED_OF_NOTIFICATION = ("notificationType", "resourceType", "providerId")
+
+
+@dataclass
+class Signatory:
+    """The key of another server. `updated`: unix seconds."""
+
+    key_id: str
+    pem: str
+    updated: float
 
 
 class RefusalError(Exception):
@@ -45,7 +62,8 @@ class NextcloudEndpoints(SabrePeer):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.signers: dict[str, str] = {}  # hosts that have signed, and their keys
+        self.signers: dict[str, Signatory] = {}  # hosts that have signed, and the key that each showed first
+        self.ahead = 0.0  # seconds that the clock is put forward
         self.groups: set[str] = set()
         for path in ("/ocm-provider", "/ocm-provider/", "/ocm-provider/index.php"):
             self.routes["GET", path] = self._ocm_provider
@@ -79,17 +97,38 @@ class NextcloudEndpoints(SabrePeer):
         try:
             claim = cavage.read(header)
             cavage.check_form(claim, headers, call.body, self.host)
-            remote = await self.discover(self.url_of(claim.host))
-            key = remote.document.get("publicKey") if isinstance(remote, Remote) else None
-            if not isinstance(key, dict):
-                return None
-            if key.get("keyId") != claim.key_id:
-                raise cavage.BadSignatureError("not the key that is published")
-            cavage.check_key(claim, key.get("publicKeyPem", ""), call.method, call.path, headers)
+            return claim.host if await self._holds(claim, call, headers) else None
         except cavage.BadSignatureError as error:
             raise RefusalError("Invalid signature") from error
-        self.signers[claim.host] = key["publicKeyPem"]
-        return claim.host
+
+    async def _holds(self, claim: cavage.Claim, call: Call, headers: dict[str, str]) -> bool:
+        """False where the host has no key to check it with. Raises `BadSignatureError`."""
+        kept = self.signers.get(claim.host)
+        now = time.time() + self.ahead
+        if kept is not None and kept.key_id == claim.key_id:
+            if now > kept.updated + KEPT:
+                if await self._shown(claim) is None:
+                    return False
+                kept.updated = now  # but not the key itself
+            with suppress(cavage.BadSignatureError):
+                cavage.check_key(claim, kept.pem, call.method, call.path, headers)
+                return True
+        pem = await self._shown(claim)
+        if pem is None:
+            return False
+        cavage.check_key(claim, pem, call.method, call.path, headers)
+        self.signers.setdefault(claim.host, Signatory(claim.key_id, pem, now))
+        return True
+
+    async def _shown(self, claim: cavage.Claim) -> str | None:
+        """The key that the host shows now. Raises `BadSignatureError` where its id is another one."""
+        remote = await self.discover(self.url_of(claim.host))
+        key = remote.document.get("publicKey") if isinstance(remote, Remote) else None
+        if not isinstance(key, dict):
+            return None
+        if key.get("keyId") != claim.key_id:
+            raise cavage.BadSignatureError("not the key that is published")
+        return str(key.get("publicKeyPem", ""))
 
     def _must_come_from(self, origin: str | None, host: str, mismatch: str) -> None:
         """Raises `RefusalError` when a known signer does not sign, or somebody else did."""

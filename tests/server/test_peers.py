@@ -214,7 +214,7 @@ def test_that_all_keys_are_replaced_at_once_is_written_down_once(office, place):
     assert told(office) == []
     for _ in range(2):
         show(office, place, other)
-    assert told(office) == [(place, f"It replaced all its keys at once. Now: {prints(other)[0]}")]
+    assert told(office) == [(place, f"{peers.REPLACED[place]} Now: {prints(other)[0]}")]
     show(office, place, one)
     assert len(told(office)) == 2  # and back
 
@@ -225,7 +225,7 @@ def test_that_no_key_is_left_is_written_down_so_that_the_change_cannot_be_made_i
     show(office, place, one)
     show(office, place)
     show(office, place, other)
-    assert told(office) == [(place, "It shows no key any more.")]
+    assert told(office) == [(place, "It shows no key there any more.")]
 
 
 def test_a_rotation_with_an_overlap_is_no_news(office):

@@ -3,8 +3,8 @@
 The circuit breaker is kept here, in the database: a peer that failed is not asked again until `retry_at`, so that a
 dead peer costs nothing; it closes as soon as the peer answers, or calls us with a valid signature.
 
-What keys a peer showed first is kept for the record, and that it replaced all of them at once is written into the audit
-trail: it is as rare as it is worth a question to its operator. Nothing is refused because of it.
+What keys a peer showed first is kept for the record, and that none is left of those that it showed is written into the
+audit trail. Nothing is refused because of it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ from opencloudmesh.server.schema import contacts, outbox, peers, received, share
 
 DOCUMENT_LIFETIME = 3_600  # seconds; a document or key set is asked for again after that
 SIGNATURE_LIFETIME = 600  # seconds; longer than any signature is valid (300 back, 60 ahead)
+# By the place where a peer shows keys. A document has room for one: there it may be a rotation like any other.
+REPLACED = {
+    "publicKey": "It replaced the key in its discovery document.",
+    "jwks": "It replaced all keys of its key set at once.",
+}
 # Seconds that a failing peer is left alone, by failures in a row.
 CIRCUIT = (5, 10, 30, 60, 300, 900)
 
@@ -121,7 +126,7 @@ def _watched(
 ) -> dict[str, Any]:
     """What `first_keys` becomes. That none of the keys is left that were shown `before` is written down."""
     if before and not set(before) & set(shown):
-        reason = f"It replaced all its keys at once. Now: {', '.join(shown)}" if shown else "It shows no key any more."
+        reason = f"{REPLACED[where]} Now: {', '.join(shown)}" if shown else "It shows no key there any more."
         audit.record(tx, "keys", "in", host=host, subject=where, reason=reason)
     first = (known.first_keys if known is not None else None) or {}
     return {"first_keys": {**first, where: list(shown)}} if shown and where not in first else {}
