@@ -487,6 +487,17 @@ def test_two_rotations_at_once_are_one_after_the_other(used, clock):
     assert (shown(ring), signing(ring)) == ((["1", "2", "3"], "-3"), ("3", "-3"))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_does_beside_the_server_its_user_can_read(used, clock):
+    for path in (used / "keys", *(used / "keys").iterdir()):
+        os.chown(path, 4321, 1234)
+    rotate(used, clock)
+    loaded(used, clock, "sesame")
+    assert {path.name: (path.stat().st_uid, path.stat().st_gid) for path in (used / "keys").iterdir()} == dict.fromkeys(
+        ["ed25519.pem", "ed25519-2.pem", "rsa.pem", "rsa-2.pem", "keys.json", ".lock"], (4321, 1234)
+    )
+
+
 # Encrypted at rest
 
 

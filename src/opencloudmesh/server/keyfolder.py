@@ -154,6 +154,7 @@ def locked(folder: Path) -> Iterator[None]:
     """One process at a time changes the folder; what one that crashed left half written is removed."""
     descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
+        _give_to_owner(folder, descriptor)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         for path in folder.glob(UNFINISHED + "*"):
             path.unlink(missing_ok=True)
@@ -227,6 +228,7 @@ def _write(path: Path, text: str, times: tuple[int, int] | None = None) -> None:
     """Writes a file that only we can read, whole or not at all, durably."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)  # mode 0600
     with os.fdopen(descriptor, "w") as file:
+        _give_to_owner(path.parent, descriptor)
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -234,6 +236,13 @@ def _write(path: Path, text: str, times: tuple[int, int] | None = None) -> None:
         os.utime(temporary, ns=times)
     os.replace(temporary, path)
     sync_folder(path.parent)
+
+
+def _give_to_owner(folder: Path, descriptor: int) -> None:
+    """What root writes beside a server that runs as another user is for that one to read."""
+    if os.geteuid() == 0:
+        found = folder.stat()
+        os.fchown(descriptor, found.st_uid, found.st_gid)
 
 
 def _shown(path: Path) -> str:
