@@ -37,7 +37,10 @@ DISCOVERY, JWKS = "GET /.well-known/ocm", "GET /.well-known/jwks.json"
 
 @dataclass
 class Foreign:
-    """A server of somebody else's. `document` and `keys` are what it shows, `status` what it answers to everything."""
+    """A server of somebody else's. `document` and `keys` are what it shows, `status` what it answers to everything.
+
+    `says` are answers to other requests: by "METHOD /path" a status and a body.
+    """
 
     host: str
     ed25519: SigningKey
@@ -45,6 +48,7 @@ class Foreign:
     keys: list[SigningKey]
     document: dict[str, Any]
     status: int = 200
+    says: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
 
     def unsigned(self, cloud: Server, what: str, body: bytes) -> Request:
@@ -81,6 +85,9 @@ class Foreign:
 
     async def answer(self, request: web.Request) -> web.Response:
         self.seen.append(f"{request.method} {request.path}")
+        if self.seen[-1] in self.says:
+            status, body = self.says[self.seen[-1]]
+            return web.Response(status=status, body=body, content_type="application/xml")
         shown = {DISCOVERY: self.document, JWKS: build_jwks(self.keys)}.get(self.seen[-1])
         return web.json_response(shown, status=self.status) if shown else web.Response(status=404)
 

@@ -88,7 +88,8 @@ def test_global_addresses_pass(address: str) -> None:
     "address",
     _words(
         "169.254.169.254 ::ffff:169.254.169.254 64:ff9b::a9fe:a9fe 2002:a9fe:a9fe:: 0.0.0.0 :: fe80::1 ff02::1 "
-        "224.0.0.1 255.255.255.255 100.100.100.200 168.63.129.16 192.0.0.192 fd00:ec2::254"
+        "224.0.0.1 255.255.255.255 100.100.100.200 168.63.129.16 192.0.0.192 fd00:ec2::254 ::169.254.169.254 "
+        "2001:0:a9fe:a9fe::1 2001:0:808:808:0:0:5601:5601 64:ff9b:1::a9fe:a9fe"
     ),
 )
 def test_metadata_and_what_is_no_server_stay_closed_where_private_networks_are_open(address: str) -> None:

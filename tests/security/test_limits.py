@@ -105,7 +105,7 @@ async def test_unsigned_guesses_at_codes_count_by_their_address(stage: Stage) ->
     assert (await deliver(stage.cloud, asking_for(share.secret, stage.sender, stage.cloud))).status == 200
 
 
-async def test_cve_2021_32703_a_peer_is_not_locked_out_by_who_guesses_behind_the_same_address(
+async def test_cve_2021_32703_cve_2021_32741_nextcloud_server_27610_nextcloud_server_478_nobody_locks_out_a_peer(
     stage: Stage, few: None
 ) -> None:
     share = await shared_with(stage, f"marie@{stage.sender.host}")

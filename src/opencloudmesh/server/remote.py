@@ -20,7 +20,7 @@ from opencloudmesh.client.dav import DavClient
 from opencloudmesh.client.multistatus import etag_of
 from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import Discovery
-from opencloudmesh.protocol.errors import BadAnswer, Forbidden, NotFound, Refused, Unavailable, Unreachable
+from opencloudmesh.protocol.errors import BadAnswer, Forbidden, NotFound, PeerAway, Refused, Unavailable, Unreachable
 from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN
 from opencloudmesh.protocol.tokens import TokenResponse
 from opencloudmesh.server import listings, locks, peers, policy, properties
@@ -198,7 +198,7 @@ class RemoteTree:
         try:
             peer = await self._reach.locate(row.host)
         except Unreachable as error:
-            raise Unavailable(error.message, detail=error.detail) from None
+            raise PeerAway(error.message, detail=error.detail) from None
         must_exchange = MUST_EXCHANGE_TOKEN in row.requirements
         token = None
         if must_exchange or ("exchange-token" in peer.capabilities and peer.token_end_point):
@@ -260,12 +260,12 @@ class RemoteTree:
         began = loop.time()
         failures, wait = await database.read(partial(_circuit, host))
         if wait > 0:
-            raise Unavailable(f"{host} does not answer at the moment.", retry_after=wait)
+            raise PeerAway(f"{host} does not answer at the moment.", retry_after=wait)
         try:
             answer = await ask()
         except Unreachable as error:
             await self._failed(error.message)
-            raise Unavailable(error.message, detail=error.detail) from None
+            raise PeerAway(error.message, detail=error.detail) from None
         if failures or loop.time() - began > self._reach.deadline:
             await database.write(lambda tx: peers.reached(tx, host))
         return answer
@@ -280,7 +280,7 @@ class RemoteTree:
         try:
             if not done:
                 await self._failed(f"{self._row.host} did not answer in time.")
-                raise Unavailable(f"{self._row.host} did not answer in time.", retry_after=5)
+                raise PeerAway(f"{self._row.host} did not answer in time.", retry_after=5)
             return task.result()
         except (Unavailable, BadAnswer):
             before = await self._reach.database.read(seen)
