@@ -2,7 +2,7 @@
 
 import pytest
 
-from opencloudmesh.protocol.address import MAX_LENGTH, Address, normalise_host
+from opencloudmesh.protocol.address import MAX_LENGTH, Address, named_host, normalise_host
 from opencloudmesh.protocol.errors import Invalid
 
 
@@ -173,3 +173,24 @@ def test_a_person_is_the_same_however_their_server_spells_them(spelled):
 def test_people_are_not_taken_for_each_other():
     identifiers = ["marie", "Marie", "marie@home.example", "marie@work.example", "bWFyaWU", "u1"]
     assert [Address(identifier, "cloud.example").person for identifier in identifiers] == identifiers
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["cloud.example", " Cloud.Example. ", "https://cloud.example", "HTTPS://cloud.example:443/apps/files/?dir=/@x#y",
+     "cloud.example/login", "marie@cloud.example", "marie@example.org@cloud.example", "marie@https://cloud.example/"],
+)  # fmt: skip
+def test_a_server_is_named_as_people_name_it(text):
+    assert named_host(text) == "cloud.example"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "@", "marie@", "https://", "https://marie@cloud.example", "https://cloud.example:pw@evil.example/",
+     "https://cloud.example@evil.example", "javascript:alert(1)", "data:text/html,x", "ftp://cloud.example",
+     "//cloud.example",
+     "cloud.example\r\nHost: evil.example", "cloud example", "a" * (MAX_LENGTH + 1)],
+)  # fmt: skip
+def test_what_does_not_clearly_name_a_server_is_invalid(text):
+    with pytest.raises(Invalid):
+        named_host(text)

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import BadAnswer, Invalid
-from opencloudmesh.protocol.invites import Identity, Invite, InviteAccepted, decode, encode, link
+from opencloudmesh.protocol.invites import Identity, Invite, InviteAccepted, accept_page, checked, decode, encode, link
 
 RECORDED = Path(__file__).parents[1] / "vectors" / "recorded"
 TOKEN, HOST = "a55a966e-15c1-4cb9-a39d-4e4c54399baf", "cloud.example.org"
@@ -189,3 +190,50 @@ def test_recorded_acceptances_and_answers_are_read(peer):
     accepted = InviteAccepted.read(sent)
     assert accepted.encode() == sent | {"userId": sent["userID"]}
     assert Identity.parse(exchange["response"]["body"].encode()).encode() == answer | {"userId": answer["userID"]}
+
+
+def page_of(**values):
+    document = {"enabled": True, "endPoint": "https://cloud.example/ocm", "capabilities": ["invites"]} | values
+    return accept_page(Discovery.read(document, "https://cloud.example"))
+
+
+@pytest.mark.parametrize(
+    ("dialog", "page"),
+    [
+        ("https://cloud.example/accept", "https://cloud.example/accept"),
+        ("/accept?lang=de", "https://cloud.example/accept?lang=de"),
+        ("accept", "https://cloud.example/accept"),
+    ],
+)
+def test_the_page_for_invites_lies_on_the_server(dialog, page):
+    assert page_of(inviteAcceptDialog=dialog) == page
+    assert page_of(inviteAcceptDialog=page.replace("cloud", "other"), endPoint="https://other.example/ocm") is not None
+
+
+@pytest.mark.parametrize(
+    "dialog",
+    ["https://evil.example/", "//evil.example/", "https://cloud.example.evil.example/", "https://cloud.example:8443/",
+     "http://cloud.example/accept", "https://cloud.example@evil.example/", "https://cloud.example\\@evil.example/",
+     "https://evil.example\\.cloud.example/", "javascript:alert(1)", "https://cloud.example/a#b", "https://cloud.example/ä",
+     "https://cloud.example/\r\nX: y", 7, [], ""],
+)  # fmt: skip
+def test_a_page_for_invites_elsewhere_is_none(dialog):
+    assert page_of(inviteAcceptDialog=dialog) is None
+    assert page_of(inviteAcceptDialog=dialog, provider="Nextcloud 34.0.1") is None
+
+
+def test_nextcloud_has_a_page_for_invites_also_where_it_does_not_say_so():
+    guessed = "https://cloud.example/index.php/apps/contacts/ocm/invite-accept-dialog"
+    nextcloud = {"provider": "Nextcloud 34.0.1", "capabilities": ["/invite-accepted"]}
+    assert page_of(**nextcloud) == page_of(**nextcloud, endPoint="https://cloud.example/index.php/ocm") == guessed
+    assert page_of(**nextcloud, endPoint="https://cloud.example/nc/index.php/ocm") == guessed.replace(
+        "/index", "/nc/index"
+    )
+    assert page_of(provider="Nextcloud 30.0.1", capabilities=[]) is None
+    assert page_of() is None
+
+
+@pytest.mark.parametrize(("token", "host"), [("", HOST), ("t", ""), ("t t", HOST), ("t\0", HOST), ("t" * 256, HOST)])
+def test_two_parts_that_make_no_invite_are_refused(token, host):
+    with pytest.raises(Invalid):
+        checked(token, host)

@@ -81,6 +81,18 @@ def plain_id(identifier: str) -> str:
     return inside.rpartition("@")[0] or identifier
 
 
+def named_host(text: str) -> str:
+    """`host[:port]` of the server that a person names: by its host, a URL on it, or an address there.
+
+    Raises `Invalid`, also for a URL with a user name: what it leads to is not what it looks like.
+    """
+    text = text.strip()
+    if len(text) > MAX_LENGTH:
+        raise Invalid("This is not the name of a server.")
+    is_address = "@" in text and not _SCHEME.match(text)
+    return Address.parse(text).host if is_address else normalise_host(text)
+
+
 def normalise_host(text: str) -> str:
     """`host[:port]` in lower case, without scheme, path, trailing dot or the port 443. Raises `Invalid`."""
     authority = re.split(r"[/?#]", _SCHEME.sub("", text.strip()), maxsplit=1)[0]

@@ -17,6 +17,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from opencloudmesh.protocol import base64url
 from opencloudmesh.protocol.address import Address, normalise_host
+from opencloudmesh.protocol.dialects import dialect_of
+from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import BadAnswer, Invalid
 from opencloudmesh.protocol.fields import Fields
 from opencloudmesh.protocol.wire import decode_object
@@ -24,6 +26,8 @@ from opencloudmesh.protocol.wire import decode_object
 MAX_INVITE = 4096  # characters
 MAX_TOKEN = 255  # characters
 MAX_PROVIDER = 512  # characters
+
+NEXTCLOUD_PAGE = "/index.php/apps/contacts/ocm/invite-accept-dialog"
 
 
 class Invite(NamedTuple):
@@ -48,10 +52,32 @@ def decode(text: str) -> Invite:
     if len(text) > MAX_INVITE:
         raise Invalid("This is not an invite.")
     text = text.strip()
-    token, host = _from_link(text) if "token=" in text else _from_pair(text if "@" in text else _decoded(text))
+    return checked(*(_from_link(text) if "token=" in text else _from_pair(text if "@" in text else _decoded(text))))
+
+
+def checked(token: str, host: str) -> Invite:
+    """An invite from its two parts, the host in any spelling. Raises `Invalid`."""
     if not 0 < len(token) <= MAX_TOKEN or not token.isprintable() or " " in token:
         raise Invalid("This is not an invite.")
     return Invite(token, normalise_host(host))
+
+
+def accept_page(peer: Discovery) -> str | None:
+    """Where people at a peer accept invites: its `inviteAcceptDialog`, if that lies on the very server; or None.
+
+    Whoever could name a page anywhere could send people from a page of ours to any place. Nextcloud (Contacts) has
+    its page also where it does not say so.
+    """
+    url = peer.invite_accept_dialog
+    if (
+        "inviteAcceptDialog" not in peer.document
+        and "invites" in peer.capabilities
+        and dialect_of(peer).family == "nextcloud"
+    ):
+        url = peer.end_point.removesuffix("/ocm").removesuffix("/index.php") + NEXTCLOUD_PAGE
+    if url is None or not url.isascii() or "#" in url or urlsplit(url).scheme != urlsplit(peer.base_url).scheme:
+        return None
+    return url if peer.owns(url) else None
 
 
 def link(url: str, invite: Invite) -> str:

@@ -40,6 +40,15 @@ def get(tx: Tx, account: str, invite_id: str) -> Row:
     return row
 
 
+def inviter(tx: Tx, token: str) -> accounts.Account:
+    """Who made the invite that somebody holds. Raises `NotFound` for one that cannot be taken any more."""
+    known = "" if "\0" in token else token  # PostgreSQL takes no NUL
+    row = tx.one(sa.select(invites).where(invites.c.token == known))
+    if row is None or row.state != OPEN or row.expiration <= tx.now:
+        raise NotFound("This invite is not known or no longer valid. Ask for a new one.")
+    return accounts.get(tx, row.account)
+
+
 def listing(tx: Tx, account: str) -> list[Row]:
     """A person's invites, newest first, without those that they revoked."""
     query = sa.select(invites).where(invites.c.account == account, invites.c.state != REVOKED)

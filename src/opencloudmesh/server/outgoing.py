@@ -19,7 +19,8 @@ from opencloudmesh.server.keys import Keyring
 WEBDAV_PATH = "/dav/ocm/"  # under which a peer's credential selects the share
 
 # What we can do. `criteria` say what we demand, and follow the policy.
-CAPABILITIES = ("http-sig", "exchange-token", "invites", "notifications", "protocol-object")
+CAPABILITIES = ("http-sig", "exchange-token", "invites", "invite-wayf", "notifications", "protocol-object")
+ACCEPT_PATH = "/accept-invite"  # the page where our people accept invites
 TOKEN_PATH = "/ocm/token"  # noqa: S105 - where tokens are given, not one of them
 
 
@@ -32,6 +33,7 @@ def document(config: Config, keys: Keyring, criteria: tuple[str, ...], user_agen
         capabilities=CAPABILITIES,
         criteria=criteria,
         public_key=keys.public_key,
+        invite_accept_dialog=config.public_url + ACCEPT_PATH,
         token_end_point=config.public_url + TOKEN_PATH,
         webdav_receive=None if config.webdav_receive == "off" else config.webdav_receive,
     )

@@ -126,6 +126,19 @@ def _spellings(token: str, public_url: str) -> dict[str, str]:
     }
 
 
+def directory(row: Row) -> dict[str, Any]:
+    """A row of `directories.listing`. `fetched`: when what is in force was said last; `keys`: how many are believed."""
+    return {
+        "url": row.url,
+        "federation": row.federation,
+        "servers": row.servers,
+        "fetched": row.fetched,
+        "keys": len(row.keys),
+        "unsigned": row.unsigned,
+        "error": row.error,
+    }
+
+
 def peer(row: Row, *, incoming: str, outgoing: str, signatures: str) -> dict[str, Any]:
     """A row of `peers`, without the documents, and what the policy says of it.
 

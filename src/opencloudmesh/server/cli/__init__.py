@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 import opencloudmesh
-from opencloudmesh.server.cli import contacts, keys, mesh, peers, people, policy, serving, sharing
+from opencloudmesh.server.cli import contacts, directory, keys, mesh, peers, people, policy, serving, sharing
 from opencloudmesh.server.cli.common import Commands
 
 
@@ -36,6 +36,7 @@ for command in (
     policy.policy_group,
     policy.list_audit,
     mesh.list_outbox,
+    directory.directory_group,
     mesh.discover,
     keys.keys_group,
 ):

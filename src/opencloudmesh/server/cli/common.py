@@ -19,7 +19,7 @@ from opencloudmesh.server.policy import Denied
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-TIMES = frozenset({"at", "due", "lastContact", "expiration", "since", "until"})  # columns in unix seconds
+TIMES = frozenset({"at", "due", "lastContact", "expiration", "fetched", "since", "until"})  # columns in unix seconds
 
 
 class Commands(click.Group):

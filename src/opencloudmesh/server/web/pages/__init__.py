@@ -1,7 +1,7 @@
 """The pages that people use: HTML made here, which works without a script, one module for each noun.
 
-Every page but the one to sign in is for the person whose session the cookie names (`login.signed_in`), and shows only
-what is theirs. Every form must come from a page of ours (`visits.check_origin`).
+Every page but those to sign in and to say where one is from (`wayf`) is for the person whose session the cookie names
+(`login.signed_in`), and shows only what is theirs. Every form must come from a page of ours (`visits.check_origin`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from opencloudmesh.server.context import Context
+from opencloudmesh.server.outgoing import ACCEPT_PATH
+from opencloudmesh.server.views import WAYF_PATH
 from opencloudmesh.server.web.auth import Doors
-from opencloudmesh.server.web.pages import files, inbox, invites, shares
+from opencloudmesh.server.web.pages import files, inbox, introductions, invites, shares
 from opencloudmesh.server.web.pages.login import HOME, Endpoint, Handler, login, logout, signed_in
 from opencloudmesh.server.web.pages.visits import STATIC, Look, Static, Visit, redirect
+from opencloudmesh.server.web.pages.wayf import Wayf
 
 KEPT = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
@@ -45,6 +48,8 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/invites", invites.create),
     ("POST", "/invites/accept", invites.accept),
     ("POST", "/invites/{id}/revoke", invites.revoke),
+    ("GET", ACCEPT_PATH, introductions.ask),
+    ("POST", ACCEPT_PATH, introductions.accept),
     ("GET", "/contacts", invites.show_contacts),
     ("POST", "/contacts", invites.add_contact),
     ("POST", "/contacts/{id}/remove", invites.remove_contact),
@@ -58,6 +63,7 @@ def routes(context: Context, doors: Doors, look: Look) -> list[Route]:
         by_path.setdefault(path, []).append((method, handler))
     return [
         Route("/login", login(context, look, doors), methods=["GET", "POST"]),
+        Route(WAYF_PATH, Wayf(context, look).answer, methods=["GET", "POST"]),
         *(_route(context, look, path, dict(handlers)) for path, handlers in by_path.items()),
         *(Route(static.url, _served(static)) for static in STATIC.values()),
     ]

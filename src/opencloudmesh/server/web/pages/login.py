@@ -44,7 +44,7 @@ def signed_in(context: Context, look: Look, handler: Handler) -> Endpoint:
     """The endpoint of a page for people who are signed in; others are asked to."""
 
     async def answer(request: Request) -> Response:
-        await _check_request(request, context)
+        await check_request(request, context)
         secret = request.cookies.get(cookie_name(context.config), "")
         found = await context.database.read(lambda tx: _who(tx, secret))
         if found is None:
@@ -87,7 +87,7 @@ async def logout(visit: Visit) -> Response:
 
 
 async def _sign_in(context: Context, look: Look, doors: Doors, request: Request) -> Response:
-    await _check_request(request, context)
+    await check_request(request, context)
     form = await read_form(request)
     user, target = form.get("user", "").strip(), local(form.get("next", ""))
     try:
@@ -109,7 +109,8 @@ async def _sign_in(context: Context, look: Look, doors: Doors, request: Request)
     return response
 
 
-async def _check_request(request: Request, context: Context) -> None:
+async def check_request(request: Request, context: Context) -> None:
+    """What holds for every page, whoever asks. Raises `NotFound`, `Invalid`, `Forbidden`."""
     check_target(request.scope.get("raw_path"))
     if "\0" in request.scope["path"]:
         raise NotFound("There is nothing here.")
@@ -134,9 +135,15 @@ def _who(tx: Tx, secret: str) -> tuple[Account, int, bool] | None:
 async def _ask_to_sign_in(request: Request) -> Response:
     if request.method == "POST":
         await skip_form(request)
-    target = quote(request.scope["path"]) if request.method != "POST" else HOME
+    target = HOME if request.method == "POST" else _target(request)
     query = "" if target in ("/", HOME) else f"?next={quote(target, safe='')}"
     return RedirectResponse(f"/login{query}", 303, {"Cache-Control": "no-store"})
+
+
+def _target(request: Request) -> str:
+    """The page that was asked for, with its query: the link of an invite is one. What was done is not said again."""
+    path, query = quote(request.scope["path"]), request.scope["query_string"].decode("latin-1")
+    return path if not query or "done" in request.query_params else f"{path}?{query}"
 
 
 def _set_cookie(response: Response, config: Config, secret: str) -> None:
