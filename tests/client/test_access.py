@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.client.wires import Exchange, wire
 
-from opencloudmesh.client.access import Candidate, candidates, probe
+from opencloudmesh.client.access import Candidate, Gone, candidates, probe
 from opencloudmesh.client.guard import EgressPolicy
 from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import Discovery
@@ -161,8 +161,11 @@ async def test_a_file_that_is_only_below_its_name_is_found(network: Network) -> 
 @pytest.mark.parametrize(
     ("answers", "error"),
     [
-        ({}, Refused),
-        ({("/dav/ocm/x1", "Bearer"): 404}, NotFound),
+        ({}, Gone),
+        ({("/dav/ocm/x1", "Bearer"): 404}, Gone),
+        ({("/dav/ocm/x1", "Basic"): 410}, Gone),
+        ({("/dav/ocm/x1", "Bearer"): 403}, Refused),
+        ({("/dav/ocm/x1", "Bearer"): 404, ("/dav/ocm/", "Basic"): 403}, NotFound),
         ({("/dav/ocm/x1", "Basic"): 503}, Unavailable),
         ({("/dav/ocm/x1", "Bearer"): 404, ("/dav/ocm/", "Basic"): 500}, Unavailable),
     ],

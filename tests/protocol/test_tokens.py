@@ -5,7 +5,7 @@ import json
 import pytest
 
 from opencloudmesh.protocol.errors import BadAnswer, Invalid
-from opencloudmesh.protocol.tokens import ERRORS, TokenError, TokenRequest, TokenResponse
+from opencloudmesh.protocol.tokens import ERRORS, TokenError, TokenRequest, TokenResponse, is_invalid_grant
 
 FORM = {"grant_type": "authorization_code", "client_id": "receiver.example", "code": "c0de"}
 ANSWER = {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 300}
@@ -115,3 +115,11 @@ def test_an_answer_that_is_not_understood_is_a_bad_answer(change):
 def test_what_is_no_answer_is_a_bad_answer(body):
     with pytest.raises(BadAnswer):
         TokenResponse.parse(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "gone"),
+    [(b'{"error": "invalid_grant"}', True), (b'{"error": "invalid_client"}', False), (b"[]", False), (b"", False)],
+)
+def test_a_code_that_opens_nothing_is_told_from_other_refusals(body, gone):
+    assert is_invalid_grant(body) is gone

@@ -16,7 +16,7 @@ from opencloudmesh.client.dav import PATH_SAFE, DavClient
 from opencloudmesh.client.multistatus import RemoteEntry, is_name
 from opencloudmesh.client.network import TIMEOUTS, Network, Timeouts
 from opencloudmesh.protocol.discovery import Discovery
-from opencloudmesh.protocol.errors import BadAnswer, OcmError, Unavailable, Unreachable
+from opencloudmesh.protocol.errors import BadAnswer, NotFound, OcmError, Refused, Unavailable, Unreachable
 
 BASIC, BEARER = "Basic", "Bearer"
 
@@ -30,6 +30,10 @@ URI = (("uri", BEARER), ("uri", BASIC), ("root", BASIC), ("named", BEARER), ("na
 LEGACY = (("root", BASIC), ("root", BEARER))
 
 _VISIBLE = re.compile("[\x21-\x7e]+")
+
+
+class Gone(NotFound):
+    """Every way in to a share is answered that it is not there. It may be back in a minute; see `received.missing`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ async def probe(
     """The first way that is answered, and what the root of the share is.
 
     Raises `Unreachable` at once. Where no way leads in, `Unavailable` if any of them did not work just now (OpenCloud
-    answers 500 also to a wrong token), else the error of the first.
+    answers 500 also to a wrong token), `Gone` if all say that there is no such share, else the error of the first.
     """
     refusals: list[OcmError] = []
     for way in ways:
@@ -86,8 +90,15 @@ async def probe(
             raise
         except OcmError as error:
             refusals.append(error)
+    if refusals and all(_says_gone(error) for error in refusals):
+        raise Gone("The share is not there any more.", detail=refusals[0].message)
     passing = [error for error in refusals if isinstance(error, Unavailable)]
     raise (passing or refusals or [BadAnswer("The share does not say how it can be reached.")])[0]
+
+
+def _says_gone(error: OcmError) -> bool:
+    """404 and 410, and 401: the secret opens nothing."""
+    return isinstance(error, NotFound) or (isinstance(error, Refused) and error.peer_status == 401)
 
 
 def _place(peer: Discovery, uri: str) -> str | None:

@@ -86,3 +86,11 @@ class TokenResponse:
     def encode(self) -> dict[str, Any]:
         """The JSON object to send."""
         return {"access_token": self.access_token, "token_type": "Bearer", "expires_in": self.expires_in}
+
+
+def is_invalid_grant(body: bytes) -> bool:
+    """Whether a refusal says that the code opens nothing: the share it was given for is not there (RFC 6749, 5.2)."""
+    try:
+        return decode_object(body).get("error") == "invalid_grant"
+    except Invalid:
+        return False

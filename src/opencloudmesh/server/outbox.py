@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import outbox, peers
 
-SHARE, NOTIFICATION, PROBE = "share", "notification", "probe"
+SHARE, NOTIFICATION = "share", "notification"
+PROBE, CONFIRM = LOOKS = "probe", "confirm"  # at a received share; the sender is told nothing
 DUE, GIVEN_UP = "due", "given-up"
 
 GIVE_UP_AFTER = 7 * 86_400  # seconds
@@ -23,10 +24,16 @@ BACK_OFF = (5, 15, 60, 300, 900, 3_600, 3_600 * 3)
 PER_HOST = 4  # rows of one peer that are due at a time, so that it never stands before the others
 
 
-def put(tx: Tx, *, host: str, kind: str, subject: str, message: dict[str, Any] | None = None) -> None:
-    """Queues a message to `host` about the share `subject`."""
+def put(tx: Tx, *, host: str, kind: str, subject: str, message: dict[str, Any] | None = None, after: int = 0) -> None:
+    """Queues a message to `host` about the share `subject`, to be sent in `after` seconds."""
     row = {"host": host, "kind": kind, "subject": subject, "message": message or {}}
-    tx.run(outbox.insert().values(**row, state=DUE, due=tx.now, created=tx.now))
+    tx.run(outbox.insert().values(**row, state=DUE, due=tx.now + after, created=tx.now))
+
+
+def waits(tx: Tx, kind: str, subject: str) -> bool:
+    """Whether something of that kind is due or will be."""
+    query = sa.select(outbox.c.id).where(outbox.c.kind == kind, outbox.c.subject == subject, outbox.c.state == DUE)
+    return tx.one(query.limit(1)) is not None
 
 
 def notification(
@@ -40,14 +47,14 @@ def notification(
 def due(tx: Tx, *, limit: int = 100) -> list[sa.Row[Any]]:
     """Rows to be tried now, oldest first: only the first of each subject, and a few of each host.
 
-    Nothing waits for a probe: it is a look at the share, not a message about it.
+    Nothing waits for a look at a share: it is not a message about it.
     """
     earlier = outbox.alias("earlier")
     blocked = sa.exists().where(
         earlier.c.subject == outbox.c.subject,
         earlier.c.id < outbox.c.id,
         earlier.c.state == DUE,
-        earlier.c.kind != PROBE,
+        earlier.c.kind.not_in(LOOKS),
     )
     silent = sa.exists().where(peers.c.host == outbox.c.host, peers.c.retry_at > tx.now)  # its circuit is open
     order = (outbox.c.due, outbox.c.id)

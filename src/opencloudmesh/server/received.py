@@ -47,6 +47,7 @@ OPEN = (PENDING, ACCEPTED)  # the sender still counts on us
 
 FOLDER = "Shares"  # where received shares appear in the receiver's tree
 RESOURCE_TYPES = ("file", "folder")
+CONFIRM_AFTER = 900  # seconds after which a share that seems to be gone is looked at again
 MAX_SUFFIX = 16  # characters that are kept behind the number of a second share of a name
 
 Row = sa.Row[Any]
@@ -144,6 +145,24 @@ def unshared(tx: Tx, row: Row) -> None:
     if row.state in OPEN:
         outbox.drop(tx, row.id)
         _change(tx, row, "unshared", path=None)
+
+
+def missing(tx: Tx, received_id: str) -> None:
+    """The sender's server says of the share's own address that nothing is there: it is looked at again in a while.
+
+    OpenCloud, CERNBox and others take a share back without a word. But a server that is being restored says the same.
+    """
+    row = get(tx, received_id)
+    if row.state == ACCEPTED and not outbox.waits(tx, outbox.CONFIRM, row.id):
+        outbox.put(tx, host=row.host, kind=outbox.CONFIRM, subject=row.id, after=CONFIRM_AFTER)
+
+
+def gone(tx: Tx, received_id: str) -> None:
+    """It is confirmed that the share is not there any more, while its server is well: it has ended."""
+    row = get(tx, received_id)
+    unshared(tx, row)
+    reason = "Its own address says that it is not there any more."
+    audit.record(tx, "share", "in", host=row.host, account=row.account, subject=row.id, reason=reason)
 
 
 def expire(tx: Tx) -> None:

@@ -15,15 +15,15 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from opencloudmesh.client.access import Candidate, candidates, probe
+from opencloudmesh.client.access import Candidate, Gone, candidates, probe
 from opencloudmesh.client.dav import DavClient
-from opencloudmesh.client.multistatus import etag_of
+from opencloudmesh.client.multistatus import RemoteEntry, etag_of
 from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import BadAnswer, Forbidden, NotFound, PeerAway, Refused, Unavailable, Unreachable
 from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN
-from opencloudmesh.protocol.tokens import TokenResponse
-from opencloudmesh.server import listings, locks, peers, policy, properties
+from opencloudmesh.protocol.tokens import TokenResponse, is_invalid_grant
+from opencloudmesh.server import listings, locks, peers, policy, properties, received
 from opencloudmesh.server.database import Database, Tx
 from opencloudmesh.server.trees import ALL, Content, Entry, Quota, join
 
@@ -110,7 +110,7 @@ class RemoteTree:
 
     async def read(self, path: str, start: int = 0, stop: int | None = None) -> Content:
         """A file's bytes, streamed from the peer."""
-        download = await self._ask(lambda dav: dav.get(path, start, stop))
+        download = await self._ask(lambda dav: dav.get(path, start, stop), root=not path)
         size = (await self.look(path)).size if download.size is None else download.size
         etag = download.etag or etag_of(download.modified_ns, size)
         entry = Entry(path, False, size, download.modified_ns, etag, media_type=download.media_type)
@@ -204,7 +204,9 @@ class RemoteTree:
         if must_exchange or ("exchange-token" in peer.capabilities and peer.token_end_point):
             try:
                 token = await self._token(peer)
-            except (Refused, BadAnswer):
+            except (Refused, BadAnswer) as error:
+                if must_exchange and isinstance(error, Refused) and is_invalid_grant(error.body):
+                    raise Gone("The share is not there any more.", detail=error.message) from None
                 if must_exchange:
                     raise
         return candidates(peer, uri=row.uri, secret=row.secret, name=row.name, token=token, must_exchange=must_exchange)
@@ -228,16 +230,27 @@ class RemoteTree:
         if anew:
             self._reach.tokens.pop(self._row.id, None)
         if self._access is None or anew:
-            ways = await self._ways()
-            way, root = await self._contact(lambda: probe(self._reach.network, ways))
+            way, root = await self._find()
             self._access = {"url": way.root_url, "scheme": way.scheme}
             if way.credential != self._row.secret:
                 self._access["by"] = "token"
             await self._keep({**listings.root_columns(root), "access": self._access})
         else:
-            credential = await self._token() if self._access.get("by") == "token" else self._row.secret
+            try:
+                credential = await self._token() if self._access.get("by") == "token" else self._row.secret
+            except Refused:  # it may be that only the way has changed
+                return await self._client(anew=True)
             way = Candidate(self._access["url"], self._access["scheme"], credential)
         return way.client(self._reach.network)
+
+    async def _find(self) -> tuple[Candidate, RemoteEntry]:
+        """A way that leads in, and the root of the share. `Gone` where its server says that there is no share."""
+        try:
+            ways = await self._ways()
+            return await self._contact(lambda: probe(self._reach.network, ways))
+        except Gone:
+            await self._reach.database.write(lambda tx: received.missing(tx, self._row.id))
+            raise
 
     async def _ask(self, ask: Callable[[DavClient], Awaitable[T]], *, root: bool = False) -> T:
         """Asks; where the way that worked last is closed now, another is looked for once."""

@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from opencloudmesh.client import peer as client
+from opencloudmesh.client.access import Gone
 from opencloudmesh.protocol.dialects import DIALECTS, OTHER_FORM, Dialect, dialect_of
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import (
@@ -73,6 +74,7 @@ class Worker:
             outbox.SHARE: self._tell_share,
             outbox.NOTIFICATION: self._tell_notification,
             outbox.PROBE: self._probe,
+            outbox.CONFIRM: self._confirm,
         }
 
     async def run(self) -> None:
@@ -202,6 +204,24 @@ class Worker:
         if share.state == received.ACCEPTED:
             await self._context.probe(share)
         await self._context.database.write(lambda tx: _delivered(tx, row))
+
+    async def _confirm(self, row: Row) -> None:
+        """Looks again at a share that was not there; only while its server is well, it has ended."""
+        share = await self._context.database.read(lambda tx: received.get(tx, row.subject))
+        ended = False
+        if share.state == received.ACCEPTED:
+            peer = await self._context.lookup.discover(row.host, fresh=True)
+            try:
+                await self._context.probe(share)
+            except Gone:
+                ended = peer.enabled
+
+        def record(tx: Tx) -> None:
+            _delivered(tx, row)
+            if ended:
+                received.gone(tx, row.subject)
+
+        await self._context.database.write(record)
 
     async def _dialect(self, host: str, peer: Discovery) -> Dialect:
         """What worked with a peer, else what its document shows."""
