@@ -11,7 +11,7 @@ from opencloudmesh.client.access import Candidate, Gone, candidates, probe
 from opencloudmesh.client.guard import EgressPolicy
 from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import Discovery
-from opencloudmesh.protocol.errors import BadAnswer, NotFound, OcmError, Refused, Unavailable, Unreachable
+from opencloudmesh.protocol.errors import BadAnswer, Forbidden, NotFound, OcmError, Unavailable, Unreachable
 
 HOST = "https://cloud.example"
 OPEN = EgressPolicy(allow_http=True, allow_private=True)
@@ -164,7 +164,7 @@ async def test_a_file_that_is_only_below_its_name_is_found(network: Network) -> 
         ({}, Gone),
         ({("/dav/ocm/x1", "Bearer"): 404}, Gone),
         ({("/dav/ocm/x1", "Basic"): 410}, Gone),
-        ({("/dav/ocm/x1", "Bearer"): 403}, Refused),
+        ({("/dav/ocm/x1", "Bearer"): 403}, Forbidden),
         ({("/dav/ocm/x1", "Bearer"): 404, ("/dav/ocm/", "Basic"): 403}, NotFound),
         ({("/dav/ocm/x1", "Basic"): 503}, Unavailable),
         ({("/dav/ocm/x1", "Bearer"): 404, ("/dav/ocm/", "Basic"): 500}, Unavailable),
