@@ -22,6 +22,7 @@ from opencloudmesh.protocol.signatures import Claim
 from opencloudmesh.server import peers, policy
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
+from opencloudmesh.server.limits import FAILURES_FOR_NAME
 
 RETRY = 30  # seconds, after which a server that could not be reached is asked again
 
@@ -68,7 +69,7 @@ async def authenticate(context: Context, message: wire.Request, address: str) ->
         return Sender(address=address)
     now = int(context.clock())
     signatures.check_window(claim, now)  # before anybody is asked for keys
-    await _refuse_denied(context, claim.host)
+    await _refuse_denied(context, claim.host, address)
     with _asking(claim.host):
         keys = await context.lookup.keys(claim, asker=address)
         try:
@@ -90,7 +91,7 @@ async def speaks_for(context: Context, sender: Sender, hosts: Mapping[str, str])
             raise Forbidden(f"{sender.host}, which signed, cannot speak for another server.", fields=wrong)
         return
     for host in dict.fromkeys(hosts.values()):
-        await _refuse_denied(context, host)
+        await _refuse_denied(context, host, sender.address)
         mode, signs = await context.database.read(partial(_unsigned, host))
         if mode == policy.REQUIRED:
             raise Unauthenticated(f"Messages from {host} must be signed here.")
@@ -101,9 +102,16 @@ async def speaks_for(context: Context, sender: Sender, hosts: Mapping[str, str])
                 raise Unauthenticated(f"{host} signs its messages, and this one is not signed.")
 
 
-async def _refuse_denied(context: Context, host: str) -> None:
+async def _refuse_denied(context: Context, host: str, address: str) -> None:
+    """Raises `Denied`; `TooManyRequests` for an address that names more such servers than should be written down."""
     async with context.audited():
-        await context.database.read(lambda tx: policy.refuse_denied(tx, "peer", "in", host))
+        try:
+            await context.database.read(lambda tx: policy.refuse_denied(tx, "peer", "in", host))
+        except policy.Denied:
+            key = f"denied servers of {address}"  # nobody has proven to be one of them
+            context.limits.check(key, FAILURES_FOR_NAME)
+            context.limits.count(key, FAILURES_FOR_NAME)
+            raise
 
 
 def _unsigned(host: str, tx: Tx) -> tuple[str, bool]:
