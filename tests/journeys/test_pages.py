@@ -15,7 +15,10 @@ from opencloudmesh.server.app import DEVELOPMENT, application
 from opencloudmesh.server.context import Context
 
 EVIL = """<script>alert(1)</script>"'><img src=x onerror=alert(1)>&amp;"""
-PAGES = ("/files/", "/inbox", "/invites", "/contacts", "/share/note.txt", "/rename/note.txt", "/delete/note.txt")
+PAGES = (
+    "/files/", "/inbox", "/requests", "/invites", "/contacts", "/share/note.txt", "/link/note.txt", "/rename/note.txt",
+    "/delete/note.txt",
+)  # fmt: skip
 
 
 @pytest.fixture

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
 from tests.mesh import PASSWORD
 
+from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.invites import decode
-from opencloudmesh.server import audit
+from opencloudmesh.server import audit, links, share_requests
 from opencloudmesh.server import config as settings
 from opencloudmesh.server.cli import main
 from opencloudmesh.server.database import Database
@@ -21,7 +23,8 @@ from opencloudmesh.server.keys import load
 def ocm(tmp_path, new_database_url):
     """Runs a command on a data folder; what it printed, and as `error` what it complained about."""
     data = tmp_path / "data"
-    environment = {"OCM_DATA": str(data), "OCM_PASSWORD": PASSWORD, "OCM_DATABASE_URL": new_database_url(bare=True)}
+    database_url = new_database_url(bare=True)
+    environment = {"OCM_DATA": str(data), "OCM_PASSWORD": PASSWORD, "OCM_DATABASE_URL": database_url}
     environment["OCM_PUBLIC_URL"] = "https://one.example"
 
     def run(*words, code=0, **more):
@@ -216,3 +219,37 @@ def test_serve_says_in_a_sentence_that_it_cannot_read_its_keys(ocm, passphrase, 
     assert said in error
     assert len(error.splitlines()) == 1
     assert "sesame" not in error
+
+
+def test_a_link_is_made_and_removed(einstein):
+    words = ("link", "create", "note.txt", "--as", "einstein", "--write", "--description", "my paper", "--json")
+    link = json.loads(einstein(*words))
+    assert (link["state"], link["path"], link["resourceType"]) == ("open", "note.txt", "file")
+    assert (link["permissions"], link["description"]) == (["read", "write"], "my paper")
+    assert link["url"].startswith("https://one.example/ask/")
+    assert listed(einstein, "link", "list", "--as", "einstein") == [link]
+    assert "no such" in einstein("link", "create", "nothing.txt", "--as", "einstein", code=1)
+    assert "no user" in einstein("link", "create", "note.txt", "--as", "nobody", code=1)
+    einstein("link", "remove", link["id"], "--as", "einstein")
+    assert einstein("link", "list", "--as", "einstein") == "none\n"
+
+
+def test_requests_are_answered(einstein):
+    einstein("link", "create", "work", "--as", "einstein")
+    with closing(Database(einstein.url)) as database:
+        for who in ("marie", "fritz"):
+            address = Address(who, "two.example")
+            database.write_now(
+                lambda tx, address=address: share_requests.ask(
+                    tx, links.listing(tx, "einstein")[0], address, own_host="one.example"
+                )
+            )
+    rows = {row["address"]: row for row in listed(einstein, "request", "list", "--as", "einstein")}
+    assert {row["state"] for row in rows.values()} == {"open"}
+    assert "typed" in einstein("request", "list", "--as", "einstein")
+    granted, refused = rows["marie@two.example"]["id"], rows["fritz@two.example"]["id"]
+    assert "granted" in einstein("request", "grant", granted, "--as", "einstein")
+    assert "refused" in einstein("request", "refuse", refused, "--as", "einstein")
+    assert "cannot be" in einstein("request", "refuse", granted, "--as", "einstein", code=1)
+    (share,) = listed(einstein, "shares")
+    assert (share["shareWith"], share["resourceType"], share["path"]) == ("marie@two.example", "folder", "work")

@@ -133,18 +133,6 @@ def test_a_granted_request_is_a_share_as_the_link_says(office, link):
     assert office.see(share_requests.waiting, "einstein") == 0
 
 
-def test_less_than_the_link_offers_may_be_granted_and_never_more(office, link):
-    row = asked(office, link)
-    before = office.everything()
-    for more in ({"share"}, {"read", "write", "share"}):
-        with pytest.raises(Invalid):
-            grant(office, row, permissions=frozenset(more))
-    assert office.everything() == before
-    share = grant(office, row, permissions=frozenset({"read"}), expiration=NOW + 60).share
-    share = office.see(shares.get, share)
-    assert (share.permissions, share.expiration) == (["read"], NOW + 60)
-
-
 def test_granted_twice_it_is_shared_once(office, link):
     row = asked(office, link)
     grant(office, row)

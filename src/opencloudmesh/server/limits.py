@@ -33,12 +33,12 @@ class Limits:
         self._clock = clock
         self._moments: OrderedDict[bytes, list[float]] = OrderedDict()
 
-    def check(self, key: str, limit: int) -> None:
+    def check(self, key: str, limit: int, message: str = "Too many attempts failed. Wait a minute.") -> None:
         """Raises `TooManyRequests` where it happened so often within the last minute."""
         since = self._clock() - WINDOW
         recent = [moment for moment in self._moments.get(_digest(key), ()) if moment > since]
         if len(recent) >= limit:
-            raise TooManyRequests("Too many attempts failed. Wait a minute.", retry_after=int(recent[0] - since) + 1)
+            raise TooManyRequests(message, retry_after=int(recent[0] - since) + 1)
 
     def count(self, key: str, limit: int) -> None:
         """It happened once more."""

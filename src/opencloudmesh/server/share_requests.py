@@ -84,36 +84,23 @@ def waiting(tx: Tx, account: str) -> int:
     return 0 if row is None else row.number
 
 
-def grant(
-    tx: Tx,
-    request_id: str,
-    *,
-    account: str | None = None,
-    resource_type: str,
-    permissions: frozenset[str] | None = None,
-    expiration: int | None = None,
-) -> Row:
-    """The owner shares it with the one who asked. Again is no error, and shares nothing twice.
+def grant(tx: Tx, request_id: str, *, account: str | None = None, resource_type: str) -> Row:
+    """The owner shares it with the one who asked, as the link says. Again is no error, and shares nothing twice.
 
-    `permissions` are those of the link, or fewer: `Invalid` for more. Raises `NotFound`, what `shares.offer` raises.
+    Raises `NotFound`, and what `shares.offer` raises.
     """
     row = get(tx, request_id, account=account)
     if row.state == GRANTED:
         return row
     link = links.get(tx, row.link)
-    most = frozenset(link.permissions)
-    given = most if permissions is None else permissions
-    if not given <= most:
-        raise Invalid("This is more than the link offers.", fields=[FieldError("permissions", "INVALID")])
     share = shares.offer(
         tx,
         owner=row.account,
         path=row.path,
         resource_type=resource_type,
         share_with=Address.parse(row.address),
-        permissions=given,
+        permissions=frozenset(link.permissions),
         description=link.description,
-        expiration=expiration,
     )
     return _change(tx, row, "granted", share=share.id)
 

@@ -26,8 +26,10 @@ from tests.mesh import PASSWORD, Server, serve
 from tests.security.senders import SECRET, Foreign, deliver, foreign, notice, offer
 from tests.server.web.background import Background
 
+from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.wire import Request, Response
-from opencloudmesh.server import invites
+from opencloudmesh.server import invites, links, share_requests
+from opencloudmesh.server.database import Tx
 from opencloudmesh.server.web import openapi
 from opencloudmesh.server.web.api import BASE, OPERATIONS
 from opencloudmesh.server.web.ocm import MESSAGES
@@ -193,8 +195,22 @@ def new_id(stage: Stage, noun: str) -> str:
         body = json.dumps(offer(stage.cloud, stage.sender, {"providerId": f"new{number}"})).encode()
         assert stage.send(stage.sender.signed(stage.cloud, "shares", body)).status == 201
         return str(stage.background.run(stage.cloud.api("GET", "received", who="einstein"))[0]["id"])
-    wanted = {"shares": {"path": "work", "shareWith": somebody}, "contacts": {"address": somebody}, "invites": {}}[noun]
+    if noun == "requests":
+        return stage.background.run(stage.cloud.context.database.write(lambda tx: asked(tx, Address.parse(somebody))))
+    wanted: dict[str, Any] = {
+        "shares": {"path": "work", "shareWith": somebody},
+        "links": {"path": "work"},
+        "contacts": {"address": somebody},
+        "invites": {},
+    }[noun]
     return str(stage.background.run(stage.cloud.api("POST", noun, wanted, who="einstein"))["id"])
+
+
+def asked(tx: Tx, address: Address) -> str:
+    """The id of a request by a new link."""
+    link = links.create(tx, "einstein", path="work", resource_type="folder")
+    share_requests.ask(tx, link, address, own_host="here.example")
+    return next(str(row.id) for row in share_requests.listing(tx, "einstein") if row.link == link.id)
 
 
 @pytest.mark.parametrize("operation", [operation for operation in ALL if "{id}" in operation or "GET" in operation])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 import opencloudmesh
-from opencloudmesh.server.cli import contacts, directory, keys, mesh, peers, people, policy, serving, sharing
+from opencloudmesh.server.cli import contacts, directory, keys, links, mesh, peers, people, policy, serving, sharing
 from opencloudmesh.server.cli.common import Commands
 
 
@@ -29,6 +29,8 @@ for command in (
     sharing.accept,
     sharing.decline,
     sharing.unshare,
+    links.link_group,
+    links.request_group,
     contacts.invite_group,
     contacts.contacts_group,
     peers.list_peers,

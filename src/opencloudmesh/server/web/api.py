@@ -17,13 +17,14 @@ from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import UnsupportedMediaType
 from opencloudmesh.protocol.fields import Fields
 from opencloudmesh.protocol.wire import decode_object
-from opencloudmesh.server import contacts, introductions, invites, received, shares, views
+from opencloudmesh.server import contacts, introductions, invites, links, received, share_requests, shares, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.web import openapi
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.bodies import read_body
 from opencloudmesh.server.web.errors import json_response
+from opencloudmesh.server.web.links import NewLink, create, grant
 from opencloudmesh.server.web.shares import NewShare, offer
 
 BASE = "/api/v1"
@@ -95,6 +96,43 @@ async def delete_received(context: Context, account: Account, request: Request) 
     return Response(status_code=204)
 
 
+async def list_links(context: Context, account: Account, _request: Request) -> Response:
+    """The links that I gave away."""
+    rows = await context.database.read(lambda tx: links.listing(tx, account.id))
+    url, now = context.config.public_url, int(context.clock())
+    return json_response([views.link(row, url, now) for row in rows])
+
+
+async def create_link(context: Context, account: Account, request: Request) -> Response:
+    """I let people ask for a file or folder."""
+    row = await create(context, account, NewLink.read(await _read_object(request)))
+    return json_response(views.link(row, context.config.public_url, row.created), 201)
+
+
+async def delete_link(context: Context, account: Account, request: Request) -> Response:
+    """Nobody shall ask by a link any more."""
+    await context.database.write(lambda tx: links.remove(tx, request.path_params["id"], account=account.id))
+    return Response(status_code=204)
+
+
+async def list_requests(context: Context, account: Account, _request: Request) -> Response:
+    """Who asked me for something."""
+    rows = await context.database.read(lambda tx: share_requests.listing(tx, account.id))
+    return json_response([views.request(row) for row in rows])
+
+
+async def grant_request(context: Context, account: Account, request: Request) -> Response:
+    """I share it with the one who asked."""
+    return json_response(views.request(await grant(context, account, request.path_params["id"])))
+
+
+async def refuse_request(context: Context, account: Account, request: Request) -> Response:
+    """I do not share it with the one who asked."""
+    request_id = request.path_params["id"]
+    row = await context.database.write(lambda tx: share_requests.refuse(tx, request_id, account=account.id))
+    return json_response(views.request(row))
+
+
 async def list_invites(context: Context, account: Account, _request: Request) -> Response:
     """The invites that I gave away."""
     rows = await context.database.read(lambda tx: invites.listing(tx, account.id))
@@ -156,6 +194,11 @@ OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/received/{id}": {"GET": show_received, "DELETE": delete_received},
     "/received/{id}/accept": {"POST": accept},
     "/received/{id}/decline": {"POST": decline},
+    "/links": {"GET": list_links, "POST": create_link},
+    "/links/{id}": {"DELETE": delete_link},
+    "/requests": {"GET": list_requests},
+    "/requests/{id}/grant": {"POST": grant_request},
+    "/requests/{id}/refuse": {"POST": refuse_request},
     "/invites": {"GET": list_invites, "POST": create_invite},
     "/invites/accept": {"POST": accept_invite},
     "/invites/{id}": {"DELETE": revoke_invite},

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from opencloudmesh.protocol.errors import OcmError, PeerAway, Unauthenticated
 from opencloudmesh.protocol.tokens import TokenError
 from opencloudmesh.protocol.wire import encode_json
+from opencloudmesh.server.views import ASK_PATH
 
 log = logging.getLogger(__name__)
 
@@ -99,8 +100,14 @@ def _headers(error: OcmError) -> dict[str, str]:
     return {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
 
 
+def _where(scope: Scope) -> str:
+    """Method and path, for the log: in one line, whatever was asked for, and without the token of a link."""
+    path = ASK_PATH + "..." if scope["path"].startswith(ASK_PATH) else quote(scope["path"])
+    return f"{scope['method']} {path}"
+
+
 def _as_told(error: Exception, scope: Scope) -> OcmError:
-    where = f"{scope['method']} {quote(scope['path'])}"  # in one line, whatever was asked for
+    where = _where(scope)
     if isinstance(error, OcmError):
         if error.status >= 500 and not isinstance(error, PeerAway):  # of those any stranger may name thousands
             log.warning("%s: %d %s %s", where, error.status, error.message, error.detail)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import opencloudmesh
-from opencloudmesh.server import received, shares
+from opencloudmesh.server import received, share_requests, shares
 
 Schema = dict[str, Any]
 
@@ -77,6 +77,44 @@ SCHEMAS: dict[str, Schema] = {
             "path": {**MAYBE_TEXT, "description": "where it is in your files, while accepted"},
             "created": MOMENT,
             "changed": MOMENT,
+        }
+    ),
+    "NewLink": _object(
+        {
+            "path": {**TEXT, "minLength": 1, "description": "in your files, e.g. Reports/2026.odt"},
+            "permissions": PERMISSIONS,
+            "expiration": {**MAYBE_MOMENT, "minimum": 0, "description": "until when people can ask; unix seconds"},
+            "description": {**TEXT, "description": "what visitors are told of it"},
+        },
+        optional=frozenset({"permissions", "expiration", "description"}),
+    ),
+    "Link": _object(
+        {
+            "id": TEXT,
+            "state": {"type": "string", "enum": ["open", "expired"]},
+            "path": TEXT,
+            "resourceType": RESOURCE_TYPE,
+            "permissions": PERMISSIONS,
+            "description": TEXT,
+            "url": {**MAYBE_TEXT, "description": "the page to give to others, while it is open"},
+            "expiration": MAYBE_MOMENT,
+            "created": MOMENT,
+        }
+    ),
+    "Request": _object(
+        {
+            "id": TEXT,
+            "state": _states(share_requests.TRANSITIONS),
+            "path": TEXT,
+            "address": {**TEXT, "description": "OCM Address of the one who asks"},
+            "verified": {
+                "type": "string",
+                "enum": ["rfc9421", "cavage", "unsigned", "typed"],
+                "description": "how they are known; `typed` is by nothing: anybody can type any address",
+            },
+            "link": {**MAYBE_TEXT, "description": "id of the link by which they asked"},
+            "share": {**MAYBE_TEXT, "description": "id of the share that came of it"},
+            "created": MOMENT,
         }
     ),
     "NewInvite": _object(
@@ -193,6 +231,34 @@ PATHS: dict[str, Schema] = {
     "/received/{id}/decline": {
         "parameters": [ID],
         "post": _operation("I do not want a share, or leave it.", 200, _reference("Received"), errors=(404, 409)),
+    },
+    "/links": {
+        "get": _operation("The links that I gave away, newest first.", 200, _list("Link")),
+        "post": _operation(
+            "I let people ask for a file or folder.",
+            201,
+            _reference("Link"),
+            errors=(400, 403, 413, 415),
+            body="NewLink",
+        ),
+    },
+    "/links/{id}": {
+        "parameters": [ID],
+        "delete": _operation("Nobody shall ask by it any more; who has asked is forgotten.", 204, errors=(404,)),
+    },
+    "/requests": {"get": _operation("Who asked me for something, newest first.", 200, _list("Request"))},
+    "/requests/{id}/grant": {
+        "parameters": [ID],
+        "post": _operation(
+            "I share it with the one who asked, as the link says.",
+            200,
+            _reference("Request"),
+            errors=(400, 403, 404, 409),
+        ),
+    },
+    "/requests/{id}/refuse": {
+        "parameters": [ID],
+        "post": _operation("I do not share it; nobody is told.", 200, _reference("Request"), errors=(404, 409)),
     },
     "/invites": {
         "get": _operation("The invites that I gave away, newest first.", 200, _list("Invite")),

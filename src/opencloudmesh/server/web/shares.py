@@ -36,7 +36,7 @@ class NewShare:
         wanted = cls(
             path=fields.parsed("path", clean_path, text, "") if text else "",
             share_with=fields.address("shareWith"),
-            permissions=_permissions(fields),
+            permissions=read_permissions(fields),
             description=fields.text("description", required=False),
             expiration=fields.number("expiration"),
         )
@@ -44,7 +44,8 @@ class NewShare:
         return wanted
 
 
-def _permissions(fields: Fields) -> frozenset[str]:
+def read_permissions(fields: Fields) -> frozenset[str]:
+    """What the recipient may do; reading where nothing is said."""
     words = fields.values.get("permissions", [READ])
     if isinstance(words, list) and words and all(isinstance(word, str) and word in ALL for word in words):
         return frozenset(words)

@@ -1,7 +1,8 @@
 """The pages that people use: HTML made here, which works without a script, one module for each noun.
 
-Every page but those to sign in and to say where one is from (`wayf`) is for the person whose session the cookie names
-(`login.signed_in`), and shows only what is theirs. Every form must come from a page of ours (`visits.check_origin`).
+Every page but those to sign in, to say where one is from (`wayf`) and to ask for something (`ask`) is for the person
+whose session the cookie names (`login.signed_in`), and shows only what is theirs. Every form must come from a page of
+ours (`visits.check_origin`).
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from starlette.routing import Route
 
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.outgoing import ACCEPT_PATH
-from opencloudmesh.server.views import WAYF_PATH
+from opencloudmesh.server.views import ASK_PATH, WAYF_PATH
 from opencloudmesh.server.web.auth import Doors
-from opencloudmesh.server.web.pages import files, inbox, introductions, invites, shares
+from opencloudmesh.server.web.pages import ask, files, inbox, introductions, invites, links, shares
 from opencloudmesh.server.web.pages.login import HOME, Endpoint, Handler, login, logout, signed_in
 from opencloudmesh.server.web.pages.visits import STATIC, Look, Static, Visit, redirect
 from opencloudmesh.server.web.pages.wayf import Wayf
@@ -42,6 +43,11 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/share/{path:path}", shares.show),
     ("POST", "/share/{path:path}", shares.offer),
     ("POST", "/stop/{id}", shares.stop),
+    ("GET", "/link/{path:path}", links.show),
+    ("POST", "/link/{path:path}", links.create),
+    ("POST", "/links/{id}/remove", links.remove),
+    ("GET", "/requests", links.show_requests),
+    ("POST", "/requests/{id}/{answer}", links.answer),
     ("GET", "/inbox", inbox.show),
     ("POST", "/inbox/{id}/{answer}", inbox.answer),
     ("GET", "/invites", invites.show),
@@ -64,6 +70,7 @@ def routes(context: Context, doors: Doors, look: Look) -> list[Route]:
     return [
         Route("/login", login(context, look, doors), methods=["GET", "POST"]),
         Route(WAYF_PATH, Wayf(context, look).answer, methods=["GET", "POST"]),
+        Route(ASK_PATH + "{token}", ask.endpoint(context, look), methods=["GET", "POST"]),
         *(_route(context, look, path, dict(handlers)) for path, handlers in by_path.items()),
         *(Route(static.url, _served(static)) for static in STATIC.values()),
     ]

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from opencloudmesh.protocol.errors import Forbidden, NotFound, TooManyRequests, Unauthenticated
-from opencloudmesh.server import accounts, received, sessions
+from opencloudmesh.server import accounts, received, sessions, share_requests
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import Context
@@ -49,8 +49,8 @@ def signed_in(context: Context, look: Look, handler: Handler) -> Endpoint:
         found = await context.database.read(lambda tx: _who(tx, secret))
         if found is None:
             return await _ask_to_sign_in(request)
-        account, pending, due = found
-        visit = Visit(look, context, request, account, pending)
+        account, pending, asking, due = found
+        visit = Visit(look, context, request, account, pending, asking)
         request.scope["visit"] = visit
         response = await handler(visit)
         if due and await context.database.write(lambda tx: sessions.renew(tx, secret)):
@@ -122,14 +122,14 @@ async def check_request(request: Request, context: Context) -> None:
             raise
 
 
-def _who(tx: Tx, secret: str) -> tuple[Account, int, bool] | None:
-    """Whose session it is, how many shares wait for their answer, and whether the session is to be renewed."""
+def _who(tx: Tx, secret: str) -> tuple[Account, int, int, bool] | None:
+    """Whose session it is, how many shares and requests wait for their answer, and whether it is to be renewed."""
     row = sessions.find(tx, secret)
     account = accounts.find(tx, row.account) if row else None
     if row is None or account is None:
         return None
     pending = sum(share.state == received.PENDING for share in received.listing(tx, account.id))
-    return account, pending, sessions.is_due(row, tx.now)
+    return account, pending, share_requests.waiting(tx, account.id), sessions.is_due(row, tx.now)
 
 
 async def _ask_to_sign_in(request: Request) -> Response:

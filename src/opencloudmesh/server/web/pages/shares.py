@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeVar
 
 from starlette.responses import Response
 
@@ -16,6 +18,8 @@ from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.visits import Visit, redirect
 from opencloudmesh.server.web.shares import NewShare, is_folder
 from opencloudmesh.server.web.shares import offer as offer_share
+
+T = TypeVar("T")
 
 EMPTY = {"address": "", "access": "read", "reshare": "", "expires": "", "note": ""}
 STATES = {
@@ -43,7 +47,7 @@ async def offer(visit: Visit) -> Response:
     """It is shared; the other cloud is told by the worker."""
     path, form = asked(visit), EMPTY | await read_form(visit.request)
     try:
-        await offer_share(visit.context, visit.account, _read(path, form))
+        await offer_share(visit.context, visit.account, read_by(NewShare.read, path, form))
     except OcmError as error:
         return await _page(visit, path, form, error)
     return redirect(f"/share/{path}", "shared")
@@ -82,26 +86,26 @@ async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError |
         form=form,
         states=STATES,
         live=shares.LIVE,
-        tomorrow=_day(visit.context.clock()) + timedelta(days=1),
+        tomorrow=tomorrow(visit),
         labels=LABELS,
     )
 
 
-def _read(path: str, form: dict[str, str]) -> NewShare:
+def read_by(read: Callable[[dict[str, Any]], T], path: str, form: dict[str, str]) -> T:
     """The form, by the same rules as the API. Raises `Invalid` naming every wrong field."""
     permissions = [READ]
     permissions += [WRITE] if form["access"] == "write" else []
     permissions += [SHARE] if form["reshare"] else []
     body = {"path": path, "shareWith": form["address"].strip(), "permissions": permissions, "description": form["note"]}
     try:
-        return NewShare.read({**body, "expiration": _end_of(form["expires"]) if form["expires"] else None})
+        return read({**body, "expiration": _end_of(form["expires"]) if form["expires"] else None})
     except ValueError:
         wrong = [FieldError("expiration", "INVALID")]
     try:
-        NewShare.read(body)
+        read(body)
     except Invalid as error:
         wrong = [*error.fields, *wrong]
-    raise Invalid("The share is not complete.", fields=wrong)
+    raise Invalid("This is not complete.", fields=wrong)
 
 
 def _end_of(day: str) -> int:
@@ -112,5 +116,6 @@ def _end_of(day: str) -> int:
     return int(moment)
 
 
-def _day(seconds: float) -> date:
-    return datetime.fromtimestamp(seconds, UTC).date()
+def tomorrow(visit: Visit) -> date:
+    """The first day on which something may end."""
+    return datetime.fromtimestamp(visit.context.clock(), UTC).date() + timedelta(days=1)

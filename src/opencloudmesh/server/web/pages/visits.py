@@ -56,19 +56,25 @@ DONE = {
     "met": "You are contacts now.",
     "noted": "The contact was added.",
     "forgotten": "The contact was removed.",
+    "linked": "The link was made. Copy it and give it to whoever may ask.",
+    "unlinked": "The link was removed. Nobody can ask by it any more.",
+    "granted": "Shared. Their cloud is being told.",
+    "refused": "Refused. Nobody is told.",
+    "asked": "Thank you. The owner will be asked, and if they say yes, your cloud tells you.",
 }
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request of a person who is signed in. `pending` counts the shares that wait for their answer."""
+    """A request of a person who is signed in. `pending` shares and `asking` people wait for their answer."""
 
     look: Look
     context: Context
     request: Request
     account: Account
     pending: int = 0
+    asking: int = 0
 
     @property
     def address(self) -> Address:

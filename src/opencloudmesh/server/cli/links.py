@@ -1,0 +1,110 @@
+"""Links by which anybody can ask a person for a file or folder, and the requests that come of them."""
+
+from __future__ import annotations
+
+import click
+
+from opencloudmesh.server import accounts, disk, links, share_requests, views
+from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, person_option, show
+from opencloudmesh.server.storage import Storage
+from opencloudmesh.server.trees import clean_path
+
+LINK_COLUMNS = ("id", "state", "path", "permissions", "url", "expiration")
+REQUEST_COLUMNS = ("id", "state", "path", "address", "verified")
+
+
+@click.group("link", cls=Commands)
+def link_group() -> None:
+    """Links by which anybody can ask for a file or folder, without seeing it."""
+
+
+@link_group.command("create")
+@data_option
+@json_option
+@person_option()
+@click.argument("path")
+@click.option("--write", is_flag=True, help="Those to whom they say yes may change it.")
+@click.option("--reshare", is_flag=True, help="Those to whom they say yes may share it on.")
+@click.option("--description", default="", help="What visitors are told.")
+def link_create(data: str, as_json: bool, account: str, path: str, write: bool, reshare: bool,
+                description: str) -> None:  # fmt: skip
+    """Make a link by which anybody can ask for PATH of a person's files."""
+    with opened(data) as (config, database):
+        database.read_now(lambda tx: accounts.get(tx, account))
+        cleaned = clean_path(path)
+        is_folder = disk.is_folder(Storage(config.data).stat(account, cleaned))
+        row = database.write_now(
+            lambda tx: links.create(
+                tx,
+                account,
+                path=cleaned,
+                resource_type="folder" if is_folder else "file",
+                permissions=frozenset({"read"} | ({"write"} if write else set()) | ({"share"} if reshare else set())),
+                description=description,
+            )
+        )
+        show([views.link(row, config.public_url, row.created)], LINK_COLUMNS, as_json=as_json, one=True)
+
+
+@link_group.command("list")
+@data_option
+@json_option
+@person_option()
+def link_list(data: str, as_json: bool, account: str) -> None:
+    """List the links that a person gave away."""
+    with opened(data) as (config, database):
+        rows, now = database.read_now(lambda tx: (links.listing(tx, account), tx.now))
+        show([views.link(row, config.public_url, now) for row in rows], LINK_COLUMNS, as_json=as_json)
+
+
+@link_group.command("remove")
+@data_option
+@person_option()
+@click.argument("link_id", metavar="ID")
+def link_remove(data: str, account: str, link_id: str) -> None:
+    """Let nobody ask by the link ID any more, and forget who has asked."""
+    with opened(data) as (_, database):
+        database.write_now(lambda tx: links.remove(tx, link_id, account=account))
+        click.echo("The link was removed.")
+
+
+@click.group("request", cls=Commands)
+def request_group() -> None:
+    """Who asks for a share. An address that was typed at a link is anybody's."""
+
+
+@request_group.command("list")
+@data_option
+@json_option
+@person_option()
+def request_list(data: str, as_json: bool, account: str) -> None:
+    """List who asked a person for something."""
+    with opened(data) as (_, database):
+        rows = database.read_now(lambda tx: share_requests.listing(tx, account))
+        show([views.request(row) for row in rows], REQUEST_COLUMNS, as_json=as_json)
+
+
+@request_group.command("grant")
+@data_option
+@json_option
+@person_option()
+@click.argument("request_id", metavar="ID")
+def request_grant(data: str, as_json: bool, account: str, request_id: str) -> None:
+    """Share it with the one who asked by the request ID."""
+    with opened(data) as (config, database):
+        row = database.read_now(lambda tx: share_requests.get(tx, request_id, account=account))
+        kind = "folder" if disk.is_folder(Storage(config.data).stat(account, row.path)) else "file"
+        row = database.write_now(lambda tx: share_requests.grant(tx, request_id, account=account, resource_type=kind))
+        show([views.request(row)], REQUEST_COLUMNS, as_json=as_json, one=True)
+
+
+@request_group.command("refuse")
+@data_option
+@json_option
+@person_option()
+@click.argument("request_id", metavar="ID")
+def request_refuse(data: str, as_json: bool, account: str, request_id: str) -> None:
+    """Do not share it with the one who asked by the request ID; nobody is told."""
+    with opened(data) as (_, database):
+        row = database.write_now(lambda tx: share_requests.refuse(tx, request_id, account=account))
+        show([views.request(row)], REQUEST_COLUMNS, as_json=as_json, one=True)

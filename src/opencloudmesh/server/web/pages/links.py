@@ -1,0 +1,111 @@
+"""Links by which anybody can ask for a file or folder, and the requests that come of them, for the owner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from opencloudmesh.protocol.errors import Forbidden, Invalid, NotFound, OcmError
+from opencloudmesh.server import links, share_requests, views
+from opencloudmesh.server.web.links import NewLink, grant
+from opencloudmesh.server.web.links import create as create_link
+from opencloudmesh.server.web.pages.files import asked, crumbs
+from opencloudmesh.server.web.pages.forms import read_form
+from opencloudmesh.server.web.pages.shares import EMPTY, read_by, tomorrow
+from opencloudmesh.server.web.pages.visits import Visit, redirect
+from opencloudmesh.server.web.shares import is_folder
+
+VERDICTS = {share_requests.TYPED: "not verified", "unsigned": "not verified"}
+LABELS = {
+    "permissions": "what they may do",
+    "expiration": "the day on which it ends",
+    "description": "what visitors are told",
+}
+
+
+async def show(visit: Visit) -> Response:
+    """The links to one file or folder, and the form for another."""
+    return await _page(visit, asked(visit), EMPTY)
+
+
+async def create(visit: Visit) -> Response:
+    """A new link."""
+    path, form = asked(visit), EMPTY | await read_form(visit.request)
+    try:
+        await create_link(visit.context, visit.account, read_by(NewLink.read, path, form))
+    except OcmError as error:
+        return await _page(visit, path, form, error)
+    return redirect(f"/link/{path}", "linked")
+
+
+async def remove(visit: Visit) -> Response:
+    """Nobody can ask by it any more."""
+    link_id = visit.request.path_params["id"]
+    await visit.context.database.write(lambda tx: links.remove(tx, link_id, account=visit.account.id))
+    return redirect("/requests", "unlinked")
+
+
+async def show_requests(visit: Visit, error: OcmError | None = None) -> Response:
+    """Who asked, and all links that the person gave away."""
+    account = visit.account.id
+    rows, given = await visit.context.database.read(
+        lambda tx: (share_requests.listing(tx, account), links.listing(tx, account))
+    )
+    return visit.page(
+        "requests.html",
+        error,
+        active="requests",
+        waiting=[row for row in rows if row.state == share_requests.OPEN],
+        answered=[row for row in rows if row.state != share_requests.OPEN],
+        links=_shown(visit, given),
+        verdicts=VERDICTS,
+        permissions={row.id: row.permissions for row in given},
+    )
+
+
+async def answer(visit: Visit) -> Response:
+    """The person says yes or no to one who asked."""
+    request_id, name = visit.request.path_params["id"], visit.request.path_params["answer"]
+    if name not in ("grant", "refuse"):
+        raise NotFound("There is nothing here.")
+    try:
+        if name == "grant":
+            await grant(visit.context, visit.account, request_id)
+            return redirect("/requests", "granted")
+        await visit.context.database.write(lambda tx: share_requests.refuse(tx, request_id, account=visit.account.id))
+    except NotFound:
+        raise
+    except OcmError as error:
+        return await show_requests(visit, error)
+    return redirect("/requests", "refused")
+
+
+async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError | None = None) -> Response:
+    if not path:
+        raise NotFound("There is no such file or folder.")
+    try:
+        folder = await is_folder(visit.context, visit.account, path)
+    except Invalid as invalid:
+        raise NotFound(invalid.message) from None
+    except Forbidden:
+        raise Forbidden(
+            "This belongs to somebody else, who shared it with you. You cannot offer it to others."
+        ) from None
+    rows = await visit.context.database.read(lambda tx: links.listing(tx, visit.account.id))
+    return visit.page(
+        "link.html",
+        error,
+        path=path,
+        crumbs=crumbs(path),
+        is_folder=folder,
+        links=_shown(visit, [row for row in rows if row.path == path]),
+        form=form,
+        tomorrow=tomorrow(visit),
+        labels=LABELS,
+    )
+
+
+def _shown(visit: Visit, rows: list[links.Row]) -> list[dict[str, Any]]:
+    public_url, now = visit.context.config.public_url, int(visit.context.clock())
+    return [views.link(row, public_url, now) for row in rows]
