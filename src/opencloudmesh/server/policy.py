@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Forbidden, Invalid, NotFound, Unauthenticated
-from opencloudmesh.server import audit, contacts, peers
+from opencloudmesh.server import audit, contacts, directories, peers
 from opencloudmesh.server.audit import Direction
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.rules import DENY, rule_for
-from opencloudmesh.server.schema import members, policy, rules
+from opencloudmesh.server.schema import policy, rules
 
 # Why a server, or a person there, is let through; kept with what they send.
 ALLOWED, DIRECTORY, INVITED, STRANGER, ANYBODY = "allowed", "directory", "invited", "stranger", "anybody"
@@ -206,7 +206,7 @@ def _words(knob: Knob, stored: Any) -> tuple[str, ...]:
 
 def _holds(tx: Tx, ground: str, host: str, account: str, address: str, invited: bool) -> bool:
     if ground == DIRECTORY:
-        return tx.one(sa.select(members.c.host).where(members.c.host == host).limit(1)) is not None
+        return directories.is_member(tx, host) is not None
     return ground != INVITED or invited or contacts.invited(tx, account, address)
 
 
