@@ -115,10 +115,10 @@ def test_contacts_are_found_by_name_address_or_e_mail(office, text, found):
 
 def test_a_contact_is_blocked_and_let_in_again(office):
     row = met(office)
-    assert not office.see(contacts.is_blocked, "einstein", WHO)
+    assert not office.see(contacts.standing, "einstein", WHO).blocked
     assert office.do(contacts.block, "einstein", row.id).blocked
-    assert office.see(contacts.is_blocked, "einstein", WHO)
-    assert not office.see(contacts.is_blocked, "lise", WHO)
+    assert office.see(contacts.standing, "einstein", WHO).blocked
+    assert not office.see(contacts.standing, "lise", WHO).blocked
     assert met(office).blocked  # an invite does not undo it
     assert not office.do(contacts.block, "einstein", row.id, blocked=False).blocked
     assert office.told() == []

@@ -67,7 +67,7 @@ def get(tx: Tx, account_id: str) -> Account:
 
 def find(tx: Tx, account_id: str) -> Account | None:
     """The account, or None."""
-    row = tx.one(sa.select(*_COLUMNS).where(accounts.c.id == account_id))
+    row = tx.one(_BY_ID, {"account": account_id})
     return _account(row) if row else None
 
 
@@ -108,3 +108,4 @@ def _account(row: sa.Row[Any]) -> Account:
 
 
 _COLUMNS = (accounts.c.id, accounts.c.name, accounts.c.email, accounts.c.quota)
+_BY_ID = sa.select(*_COLUMNS).where(accounts.c.id == sa.bindparam("account"))

@@ -45,7 +45,7 @@ def record(
         again = sa.and_(audit.c.at > tx.now - SAME_AGAIN, *(audit.c[name] == value for name, value in same.items()))
         if tx.run(audit.update().where(again).values(at=tx.now, count=audit.c.count + 1)).rowcount:
             return
-    tx.run(audit.insert().values(at=tx.now, **same))
+    tx.run(audit.insert(), {"at": tx.now, **same})
 
 
 def listing(

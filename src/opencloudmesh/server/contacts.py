@@ -6,7 +6,7 @@ server knows its own people again. This module knows nothing of shares and the p
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -21,6 +21,15 @@ INVITE, SHARE, DIRECT = "invite", "share", "direct entry"  # IETF-OCM, "Address 
 USER = "user"  # the resourceType of USER_REMOVED (OCM-API, spec.yaml)
 
 Row = sa.Row[Any]
+
+_AT_HOST = sa.select(contacts).where(contacts.c.account == sa.bindparam("whose"), contacts.c.host == sa.bindparam("at"))
+
+
+class Standing(NamedTuple):
+    """Whether an invite was exchanged with somebody, and whether nothing is taken from them."""
+
+    invited: bool
+    blocked: bool
 
 
 def meet(tx: Tx, account: str, address: Address, *, name: str = "", email: str = "", source: str = DIRECT) -> Row:
@@ -58,14 +67,15 @@ def get(tx: Tx, account: str, contact_id: str) -> Row:
     return row
 
 
-def is_blocked(tx: Tx, account: str, address: str) -> bool:
-    """Whether the person takes nothing from that address."""
-    return any(row.blocked for row in _spelled_somehow(tx, account, address))
+def standing(tx: Tx, account: str, address: str) -> Standing:
+    """What somebody at that address is to the person, however their server spells them here."""
+    rows = _spelled_somehow(tx, account, address)
+    return Standing(any(row.source == INVITE for row in rows), any(row.blocked for row in rows))
 
 
 def invited(tx: Tx, account: str, address: str) -> bool:
     """Whether an invite has been exchanged with that person."""
-    return any(row.source == INVITE for row in _spelled_somehow(tx, account, address))
+    return standing(tx, account, address).invited
 
 
 def listing(tx: Tx, account: str) -> list[Row]:
@@ -140,5 +150,5 @@ def _spelled_somehow(tx: Tx, account: str, address: str) -> list[Row]:
         wanted = Address.parse(address)
     except Invalid:  # it is none of a person
         return []
-    at_host = sa.select(contacts).where(contacts.c.account == account, contacts.c.host == wanted.host)
-    return [row for row in tx.all(at_host) if Address.parse(row.address).person == wanted.person]
+    at_host = tx.all(_AT_HOST, {"whose": account, "at": wanted.host})
+    return [row for row in at_host if Address.parse(row.address).person == wanted.person]

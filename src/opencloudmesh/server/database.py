@@ -69,16 +69,16 @@ class Tx:
         return hashlib.sha256(self.secret().encode()).hexdigest()[:24]
 
     def run(self, statement: sa.Executable, values: Any = None) -> sa.CursorResult[Any]:
-        """Executes a statement."""
+        """Executes a statement. `table.insert()` with the row as `values` costs an eighth of `insert().values()`."""
         return self.connection.execute(statement, values)
 
-    def one(self, query: sa.Select[Any]) -> sa.Row[Any] | None:
-        """The only row, or None."""
-        return self.connection.execute(query).one_or_none()
+    def one(self, query: sa.Select[Any], values: dict[str, Any] | None = None) -> sa.Row[Any] | None:
+        """The only row, or None. `values` are those of a query that was built before, with `bindparam`."""
+        return self.connection.execute(query, values).one_or_none()
 
-    def all(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+    def all(self, query: sa.Select[Any], values: dict[str, Any] | None = None) -> Sequence[sa.Row[Any]]:
         """All rows."""
-        return self.connection.execute(query).all()
+        return self.connection.execute(query, values).all()
 
     def upsert(self, table: sa.Table, key: dict[str, Any], values: dict[str, Any]) -> None:
         """Inserts a row, or updates the one with that primary key."""

@@ -27,6 +27,13 @@ MAX_URL = 2_048  # characters
 Row = sa.Row[Any]
 
 
+_OF_MEMBER = (
+    sa.select(sa.func.min(directories.c.federation).label("federation"))
+    .join(listed, directories.c.url == listed.c.directory)
+    .where(listed.c.host == sa.bindparam("member"))
+)
+
+
 def add(tx: Tx, url: str, keys: Sequence[str], *, unsigned: bool = False) -> Row:
     """The operator names a directory, or says anew what is believed of it. `keys` are PEM texts.
 
@@ -87,8 +94,7 @@ def members(tx: Tx, text: str = "") -> list[Row]:
 
 def is_member(tx: Tx, host: str) -> str | None:
     """The federation that lists a server, `host[:port]` as in OCM Addresses; None where no directory does."""
-    query = sa.select(sa.func.min(directories.c.federation).label("federation"))
-    row = tx.one(query.join(listed, directories.c.url == listed.c.directory).where(listed.c.host == host))
+    row = tx.one(_OF_MEMBER, {"member": host})
     return row.federation if row is not None else None
 
 

@@ -32,10 +32,12 @@ REPLACED = {
 # Seconds that a failing peer is left alone, by failures in a row.
 CIRCUIT = (5, 10, 30, 60, 300, 900)
 
+_BY_HOST = sa.select(peers).where(peers.c.host == sa.bindparam("of"))
+
 
 def get(tx: Tx, host: str) -> sa.Row[Any] | None:
     """What is known of a peer."""
-    return tx.one(sa.select(peers).where(peers.c.host == host))
+    return tx.one(_BY_HOST, {"of": host})
 
 
 def everybody(tx: Tx) -> list[sa.Row[Any]]:

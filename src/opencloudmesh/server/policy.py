@@ -102,9 +102,12 @@ class Policy:
         return word
 
 
+_STORED = sa.select(policy)
+
+
 def current(tx: Tx) -> Policy:
     """The policy in force."""
-    stored = {row.name: row.value for row in tx.all(sa.select(policy))}
+    stored = {row.name: row.value for row in tx.all(_STORED)}
     return Policy({name: frozenset(_words(knob, stored.get(name, knob.default))) for name, knob in KNOBS.items()})
 
 
@@ -139,13 +142,14 @@ def decide(tx: Tx, direction: Direction, host: str, *, account: str, address: st
     said = rule_for(tx, host).said(direction)
     if said == DENY:
         return Decision(None, f"The operator of this cloud does not allow contact with {host}.")
-    if contacts.is_blocked(tx, account, address):
+    known = contacts.standing(tx, account, address)
+    if known.blocked:
         return Decision(None, f"{address} is blocked here.")
     if said is not None:
         return Decision(ALLOWED)
     wanted = current(tx).words["incoming" if direction == "in" else "outgoing"]
     for ground in GROUNDS:
-        if ground in wanted and _holds(tx, ground, host, account, address, invited):
+        if ground in wanted and _holds(tx, ground, host, invited or known.invited):
             return Decision(ground)
     return Decision(None, f"{host} is not among the servers with which this cloud shares{_way_in(wanted)}.")
 
@@ -204,10 +208,10 @@ def _words(knob: Knob, stored: Any) -> tuple[str, ...]:
     return tuple(stored)
 
 
-def _holds(tx: Tx, ground: str, host: str, account: str, address: str, invited: bool) -> bool:
+def _holds(tx: Tx, ground: str, host: str, invited: bool) -> bool:
     if ground == DIRECTORY:
         return directories.is_member(tx, host) is not None
-    return ground != INVITED or invited or contacts.invited(tx, account, address)
+    return ground != INVITED or invited
 
 
 def _way_in(wanted: frozenset[str]) -> str:

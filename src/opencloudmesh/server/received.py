@@ -53,6 +53,12 @@ MAX_SUFFIX = 16  # characters that are kept behind the number of a second share 
 Row = sa.Row[Any]
 
 
+_BY_ID = sa.select(received).where(received.c.id == sa.bindparam("received"))
+_BY_PROVIDER_ID = sa.select(received).where(
+    received.c.host == sa.bindparam("from"), received.c.provider_id == sa.bindparam("called")
+)
+
+
 def receive(tx: Tx, share: NewShare, *, own_host: str, verified: str) -> tuple[Row, accounts.Account]:
     """Another server offers one of our users a share. Offered twice, stored once.
 
@@ -71,7 +77,7 @@ def receive(tx: Tx, share: NewShare, *, own_host: str, verified: str) -> tuple[R
         raise Invalid("The share has expired already.", fields=[FieldError("expiration", "INVALID")])
     fingerprint = _fingerprint(share)
     host, provider_id = share.sender.host, share.provider_id
-    known = tx.all(sa.select(received).where(received.c.host == host, received.c.provider_id == provider_id))
+    known = tx.all(_BY_PROVIDER_ID, {"from": host, "called": provider_id})
     same = next((row for row in known if hmac.compare_digest(row.fingerprint, fingerprint)), None)
     if same is not None:
         return same, account
@@ -82,9 +88,8 @@ def receive(tx: Tx, share: NewShare, *, own_host: str, verified: str) -> tuple[R
 
 def get(tx: Tx, received_id: str, *, account: str | None = None) -> Row:
     """A received share, if it is that person's. Raises `NotFound`."""
-    query = sa.select(received).where(received.c.id == received_id, received.c.state != REMOVED)
-    row = tx.one(query if account is None else query.where(received.c.account == account))
-    if row is None:
+    row = tx.one(_BY_ID, {"received": received_id})
+    if row is None or row.state == REMOVED or account not in (None, row.account):
         raise NotFound("There is no such share.")
     return row
 
@@ -237,33 +242,32 @@ def _store(tx: Tx, share: NewShare, account: accounts.Account, fingerprint: str,
     webdav = share.protocols.webdav
     assert webdav is not None
     received_id = tx.id()
-    tx.run(
-        received.insert().values(
-            id=received_id,
-            account=account.id,
-            host=share.sender.host,
-            provider_id=share.provider_id,
-            fingerprint=fingerprint,
-            name=share.name,
-            description=share.description,
-            sender=str(share.sender),
-            sender_name=share.sender_display_name,
-            owner=str(share.owner),
-            owner_name=share.owner_display_name,
-            resource_type=share.resource_type,
-            permissions=sorted(webdav.permissions),
-            requirements=sorted(webdav.requirements),
-            protocols=list(share.protocols.names),
-            uri=webdav.uri,
-            secret=webdav.shared_secret,
-            expiration=share.expiration,
-            verified=verified,
-            trust=trust,
-            state=PENDING,
-            created=tx.now,
-            changed=tx.now,
-        )
-    )
+    row = {
+        "id": received_id,
+        "account": account.id,
+        "host": share.sender.host,
+        "provider_id": share.provider_id,
+        "fingerprint": fingerprint,
+        "name": share.name,
+        "description": share.description,
+        "sender": str(share.sender),
+        "sender_name": share.sender_display_name,
+        "owner": str(share.owner),
+        "owner_name": share.owner_display_name,
+        "resource_type": share.resource_type,
+        "permissions": sorted(webdav.permissions),
+        "requirements": sorted(webdav.requirements),
+        "protocols": list(share.protocols.names),
+        "uri": webdav.uri,
+        "secret": webdav.shared_secret,
+        "expiration": share.expiration,
+        "verified": verified,
+        "trust": trust,
+        "state": PENDING,
+        "created": tx.now,
+        "changed": tx.now,
+    }
+    tx.run(received.insert(), row)
     audit.record(
         tx, "share", "in", host=share.sender.host, account=account.id, who=str(share.sender), verified=verified,
         subject=received_id, reason=trust,

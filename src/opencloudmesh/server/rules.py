@@ -23,6 +23,9 @@ ALLOW, DENY = "allow", "deny"
 Row = sa.Row[Any]
 
 
+_MATCHING = sa.select(rules).where(rules.c.pattern.in_(sa.bindparam("patterns", expanding=True)))
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What is said of one host. `private`: it may have private addresses. `ca`: PEM, trusted for it and no other."""
@@ -41,7 +44,7 @@ class Rule:
 def rule_for(tx: Tx, host: str) -> Rule:
     """All that is said of a host, put together from the rules that match it."""
     patterns = _patterns(host)
-    found = {row.pattern: row for row in tx.all(sa.select(rules).where(rules.c.pattern.in_(patterns)))}
+    found = {row.pattern: row for row in tx.all(_MATCHING, {"patterns": patterns})}
     rows = [found[pattern] for pattern in patterns if pattern in found]
     exact = found.get(host)
 
