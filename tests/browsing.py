@@ -12,6 +12,7 @@ from tests.mesh import PASSWORD, Server
 from opencloudmesh.protocol.wire import Response
 
 BOUNDARY = "----boundary"
+EVIL = """<script>alert(1)</script>"'><img src=x onerror=alert(1)>&amp;"""
 
 
 class Page(HTMLParser):
@@ -110,3 +111,15 @@ class Browser:
             answer = await self.send("GET", target)
         assert answer.status == status, (answer.status, answer.body.decode()[:2000])
         return Page(answer)
+
+
+def harmless(page: Page) -> bool:
+    """Nothing on the page runs, or loads anything from elsewhere."""
+    for tag, values in page.tags:
+        if tag == "script" or any(name.startswith("on") or name == "style" for name in values):
+            return False
+        if any(not (values.get(name) or "/").startswith("/") for name in ("src", "action", "formaction")):
+            return False
+        if tag == "link" and not (values["href"] or "").startswith("/static/"):
+            return False
+    return True

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.browsing import Browser
 from tests.mesh import Server, mesh
 
 
@@ -29,3 +30,19 @@ def one(clouds: list[Server]) -> Server:
 @pytest.fixture
 def two(clouds: list[Server]) -> Server:
     return clouds[1]
+
+
+@pytest.fixture
+async def einstein(one: Server) -> Browser:
+    """His browser, signed in."""
+    browser = Browser(one)
+    await browser.sign_in("einstein")
+    return browser
+
+
+@pytest.fixture
+async def marie(two: Server) -> Browser:
+    """Her browser, signed in."""
+    browser = Browser(two)
+    await browser.sign_in("marie")
+    return browser

@@ -7,8 +7,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
-from tests.browsing import Browser
-from tests.journeys.test_pages import EVIL, harmless
+from tests.browsing import EVIL, Browser, harmless
 from tests.mesh import basic, settled
 
 from opencloudmesh.server import audit, limits, links, peers, received, schema, share_requests, shares

@@ -166,13 +166,6 @@ async def test_nobody_makes_us_ask_many_servers(one, two, visitor, token):
 # The page where an invite is accepted
 
 
-@pytest.fixture
-async def einstein(one):
-    browser = Browser(one)
-    await browser.sign_in("einstein")
-    return browser
-
-
 async def test_looking_at_an_invite_accepts_nothing(one, two, einstein, token):
     before = one.stored(), two.stored()
     await einstein.open(f"/accept-invite?token={token}&providerDomain={two.host}")

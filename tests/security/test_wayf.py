@@ -7,10 +7,9 @@ say is never HTML, and that a person sees which server will learn what.
 from __future__ import annotations
 
 import pytest
-from tests.browsing import Browser, Page
+from tests.browsing import EVIL, Browser, Page, harmless
 from tests.client.sites import asked, page, site
 from tests.client.wires import wire
-from tests.journeys.test_pages import EVIL, harmless
 from tests.journeys.test_wayf import chosen, listed, quoted
 from tests.mesh import serve
 

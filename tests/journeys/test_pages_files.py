@@ -1,0 +1,100 @@
+"""The pages of a person's own files: folders, up and down, new, renamed, deleted."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from tests.browsing import BOUNDARY
+from tests.journeys.test_shares import offered
+
+from opencloudmesh.server import locks, shares
+
+
+async def test_files_are_uploaded_listed_renamed_downloaded_and_deleted(one, einstein):
+    await einstein.submit("/folder/", name="Ä folder?#%")
+    folder = "Ä folder?#%"
+    page = await einstein.upload(folder, [("b.txt", b"bb"), ("a b.txt", b"a"), ("", b"")])
+    assert "a b.txt 1 byte" in page.text
+    url = f"/download/{quote(folder)}/a%20b.txt"
+    assert url in page.links
+    answer = await einstein.send("GET", url)
+    assert answer.body == b"a"
+    assert answer.headers.get("content-disposition") == "attachment"
+    assert "sandbox" in answer.headers.get("content-security-policy")
+    assert (await einstein.send("GET", url, headers={"Range": "bytes=0-0"})).status == 206
+    await einstein.submit(f"/rename/{quote(folder)}/b.txt", name="c.txt")
+    assert sorted(path.name for path in one.file("einstein", folder).iterdir()) == ["a b.txt", "c.txt"]
+    assert "everything in it" in (await einstein.open(f"/delete/{quote(folder)}")).text
+    assert "This folder is empty." in (await einstein.submit(f"/delete/{quote(folder)}")).text
+
+
+async def test_folders_come_first(one, einstein):
+    one.put("einstein", "a.txt", b"")
+    one.put("einstein", "Z/b.txt", b"")
+    links = [link for link in (await einstein.open("/")).links if link in ("/files/Z", "/download/a.txt")]
+    assert links == ["/files/Z", "/download/a.txt"]
+
+
+async def test_an_upload_keeps_what_is_there_unless_told_otherwise(one, einstein):
+    one.put("einstein", "a.txt", b"old")
+    await einstein.upload("", [("a.txt", b"second"), ("A.txt", b"third")])
+    names = {path.name: path.read_bytes() for path in one.file("einstein", "").iterdir()}
+    assert names == {"a.txt": b"old", "a (2).txt": b"second", "A (3).txt": b"third"}
+    await einstein.upload("", [("a.txt", b"new")], replace="yes")
+    assert one.file("einstein", "a.txt").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("name", ["", " ", "..", ".", "a/b", "a\nb", "x" * 300])
+async def test_names_that_cannot_be_are_refused(one, einstein, name):
+    one.put("einstein", "a.txt", b"")
+    before = one.stored()
+    await einstein.submit("/folder/", status=400, name=name)
+    await einstein.submit("/rename/a.txt", status=400, name=name)
+    assert [path.name for path in one.file("einstein", "").iterdir()] == ["a.txt"]
+    assert one.stored() == before
+
+
+async def test_a_name_that_is_taken_is_not_replaced(one, einstein):
+    one.put("einstein", "a.txt", b"a")
+    one.put("einstein", "b.txt", b"b")
+    assert "already" in (await einstein.submit("/rename/a.txt", status=412, name="b.txt")).text
+    await einstein.submit("/folder/", status=405, name="a.txt")
+    assert one.file("einstein", "b.txt").read_bytes() == b"b"
+
+
+@pytest.mark.parametrize("name", ["../../marie/x.txt", "/etc/x.txt", "C:\\x.txt"])
+async def test_an_uploaded_file_lands_in_its_folder_whatever_it_is_called(one, einstein, name):
+    await einstein.upload("", [(name, b"x")])
+    assert [path.name for path in one.file("einstein", "").iterdir()] == ["x.txt"]
+
+
+@pytest.mark.parametrize("end", [b"", b"\r\n--" + BOUNDARY.encode(), b"\r\n--" + BOUNDARY.encode() + b"\r\n"])
+async def test_an_upload_that_ends_early_leaves_no_part_of_a_file(one, einstein, end):
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'.encode()
+    kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    answer = await einstein.send("POST", "/upload/", head + b"half", kind)
+    assert answer.status == 400
+    assert list(one.file("einstein", "").iterdir()) == []
+    answer = await einstein.send("POST", "/upload/", b"nonsense" + end, kind)
+    assert answer.status == 400
+
+
+async def test_what_a_webdav_client_has_locked_is_not_changed(one, einstein):
+    one.put("einstein", "a.txt", b"a")
+    one.context.database.write_now(lambda tx: locks.acquire(tx, "einstein", "a.txt", principal="account:einstein"))
+    for page in (
+        await einstein.submit("/rename/a.txt", status=423, name="b.txt"),
+        await einstein.submit("/delete/a.txt", status=423),
+        await einstein.upload("", [("a.txt", b"b")], status=423, replace="yes"),
+    ):
+        assert "Somebody has locked this." in page.text
+    assert one.file("einstein", "a.txt").read_bytes() == b"a"
+
+
+async def test_deleting_what_is_shared_says_so_and_ends_the_share(one, two, einstein):
+    one.put("einstein", "work/note.txt", b"e = mc2")
+    share_id, _ = await offered(one, two, "work/note.txt")
+    assert "lose access to: work/note.txt" in (await einstein.open("/delete/work")).text
+    await einstein.submit("/delete/work")
+    assert one.rows(shares.get, share_id).state == "unshared"

@@ -1,0 +1,89 @@
+"""The page where something is shared, and what becomes of it by pages alone."""
+
+from __future__ import annotations
+
+import pytest
+from tests.journeys.test_shares import offered
+from tests.mesh import settled
+
+from opencloudmesh.server import received, shares
+
+
+async def test_two_people_share_a_file_by_pages_alone(one, two, einstein, marie):
+    page = await einstein.upload("", [("note.txt", b"e = mc2")])
+    assert "note.txt" in page.text
+    form = {"address": two.address("marie"), "access": "write", "note": "Look at this!", "expires": "2099-12-31"}
+    page = await einstein.submit("/share/note.txt", **form)
+    assert "Shared." in page.text
+    assert "On its way" in page.text
+    await settled(one, two)
+    assert "Delivered, not answered yet" in (await einstein.open("/share/note.txt")).text
+
+    assert "1 waiting" in (await marie.open("/files/")).text
+    inbox = await marie.open("/inbox")
+    for words in (
+        "Albert Einstein", one.address("einstein"), f"Confirmed: signed by {one.host}.", "You may read and write",
+        "Look at this!", "until 1 Jan 2100, 00:00 UTC",
+    ):  # fmt: skip
+        assert words in inbox.text
+    accepted = await marie.submit(inbox.form("/inbox/.*/accept"))
+    assert "/files/Shares/note.txt" in accepted.links
+    await settled(one, two)
+    assert "Accepted" in (await einstein.open("/share/note.txt")).text
+    assert "from Albert Einstein" in (await marie.open("/files/Shares")).text
+    assert (await marie.send("GET", "/download/Shares/note.txt")).body == b"e = mc2"
+
+    page = await einstein.submit((await einstein.open("/share/note.txt")).form("/stop/.*"))
+    assert "Nobody but you." in page.text
+    await settled(one, two)
+    page = await marie.open("/inbox")
+    assert "The sender has ended it." in page.text
+    await marie.submit(page.form("/inbox/.*/remove"))
+    assert two.rows(received.listing) == []
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "words"),
+    [
+        ({"address": "marie"}, 400, "Look at the address."),
+        ({"address": ""}, 400, "Look at the address."),
+        ({"address": "m@two.example", "expires": "2001-01-01"}, 400, "Look at the day on which it ends."),
+        ({"address": "m@two.example", "expires": "soon"}, 400, "Look at the day on which it ends."),
+        ({"address": "m", "expires": "9999-12-31x"}, 400, "Look at the address and the day on which it ends."),
+        ({"address": "m@two.example", "expires": "9999-12-31"}, 400, "the day on which it ends."),
+        ({"address": "m@two.example", "note": "x" * 5000}, 400, "Look at the note."),
+        ({"address": "m@two.example", "note": "\0"}, 400, "Look at the note."),
+    ],
+)
+async def test_a_form_that_is_wrong_says_where_and_keeps_what_was_written(one, einstein, form, status, words):
+    one.put("einstein", "note.txt", b"")
+    before = one.stored()
+    page = await einstein.submit("/share/note.txt", status=status, access="write", **form)
+    assert words in page.text
+    assert f'value="{form["address"]}"' in page.html
+    assert 'value="write" checked' in page.html
+    assert one.stored() == before
+
+
+async def test_nobody_shares_with_themselves_or_twice(one, einstein):
+    one.put("einstein", "note.txt", b"")
+    assert "your own address" in (await einstein.submit("/share/note.txt", 400, address=one.address("einstein"))).text
+    await einstein.submit("/share/note.txt", address="marie@two.example")
+    assert "already" in (await einstein.submit("/share/note.txt", 409, address="marie@two.example")).text
+    assert len(one.rows(shares.listing)) == 1
+
+
+async def test_permissions_are_as_chosen(one, einstein):
+    one.put("einstein", "note.txt", b"")
+    await einstein.submit("/share/note.txt", address="a@two.example", access="nonsense")
+    await einstein.submit("/share/note.txt", address="b@two.example", access="write", reshare="yes")
+    stored = {row.share_with: row.permissions for row in one.rows(shares.listing)}
+    assert stored == {"a@two.example": ["read"], "b@two.example": ["read", "share", "write"]}
+
+
+async def test_what_was_received_is_not_shared_on_here(one, two, marie):
+    one.put("einstein", "note.txt", b"e = mc2")
+    await offered(one, two)
+    assert "belongs to somebody else" in (await marie.open("/share/Shares/note.txt", 403)).text
+    await marie.submit("/share/Shares/note.txt", 403, address="a@b.example")
+    assert two.stored()["shares"] == []
