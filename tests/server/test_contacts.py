@@ -8,6 +8,7 @@ import pytest
 from tests.server.offices import HERE, MARIE, NOW, THERE, Office
 
 from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.cards import Card
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
 from opencloudmesh.protocol.invites import InviteAccepted
 from opencloudmesh.protocol.notifications import USER_REMOVED, Notification
@@ -108,6 +109,33 @@ def test_contacts_are_found_by_name_address_or_e_mail(office, text, found):
     office.do(contacts.meet, "einstein", Address("p", "fourth.example"), name="100%_a", email="Lab@fourth.example")
     office.do(contacts.meet, "lise", Address("x", "fourth.example"), name="Marie")
     assert {row.name for row in office.see(contacts.search, "einstein", text)} == set(found)
+
+
+# Address books of other programs
+
+
+def test_contacts_go_out_and_come_in_but_not_as_invited_ones(office):
+    met(office)
+    office.do(contacts.meet, "einstein", Address("e", "third.example"), email="e@invalid")
+    written = office.see(contacts.cards, "einstein")
+    assert sorted((str(card.address), card.name, card.email, card.source) for card in written) == [
+        ("e@third.example", "", "", "direct entry"),
+        (WHO, "Marie", "", "invite"),
+    ]
+    own = Address("lise", HERE)
+    assert office.do(contacts.take, "lise", [*written, Card(own, "Lise"), *written], own_address=own) == 2
+    assert known(office, "lise") == [("e@third.example", "", contacts.DIRECT), (WHO, "Marie", contacts.DIRECT)]
+    assert not office.see(contacts.invited, "lise", WHO)
+
+
+def test_who_is_known_stays_what_they_are_when_they_come_in_again(office):
+    row = met(office)
+    office.do(contacts.block, "einstein", row.id)
+    found = [Card(MARIE, "Marie Curie", "m@there.example"), Card(MARIE)]
+    assert office.do(contacts.take, "einstein", found, own_address=Address("einstein", HERE)) == 0
+    (after,) = office.see(contacts.listing, "einstein")
+    assert (after.id, after.name, after.email) == (row.id, "Marie Curie", "m@there.example")
+    assert (after.source, after.blocked) == (contacts.INVITE, True)
 
 
 # Blocking

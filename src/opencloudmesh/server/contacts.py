@@ -6,11 +6,13 @@ server knows its own people again. This module knows nothing of shares and the p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.cards import Card
 from opencloudmesh.protocol.errors import Invalid, NotFound
 from opencloudmesh.protocol.notifications import USER_REMOVED
 from opencloudmesh.server import audit, outbox
@@ -50,7 +52,7 @@ def meet(tx: Tx, account: str, address: Address, *, name: str = "", email: str =
 
 def shared(tx: Tx, account: str, address: str, *, name: str = "") -> None:
     """A share between the two was accepted: they are contacts. Of one who is known already nothing changes."""
-    if find(tx, account, address) is None:
+    if not _spelled_somehow(tx, account, address):
         meet(tx, account, Address.parse(address), name=name, source=SHARE)
 
 
@@ -95,6 +97,27 @@ def search(tx: Tx, account: str, text: str) -> list[Row]:
         for row in listing(tx, account)
         if any(wanted in value.casefold() for value in (row.name, row.address, row.email))
     ]
+
+
+def cards(tx: Tx, account: str) -> list[Card]:
+    """The whole address book, for other programs. An e-mail address that stands for none is left out."""
+    return [
+        Card(Address.parse(row.address), row.name, "" if row.email.endswith("@invalid") else row.email, row.source)
+        for row in listing(tx, account)
+    ]
+
+
+def take(tx: Tx, account: str, found: Sequence[Card], *, own_address: Address) -> int:
+    """Contacts from another program's address book; how many of them are new.
+
+    Whatever the file says, nobody becomes somebody with whom an invite was exchanged. Who is known keeps what the
+    file does not say, and the person themselves is left out.
+    """
+    before = {row.address for row in listing(tx, account)}
+    others = [card for card in found if card.address != own_address]
+    for card in others:
+        meet(tx, account, card.address, name=card.name, email=card.email)
+    return len({str(card.address) for card in others} - before)
 
 
 def block(tx: Tx, account: str, contact_id: str, *, blocked: bool = True) -> Row:
