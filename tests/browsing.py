@@ -79,12 +79,12 @@ class Browser:
 
     async def open(self, path: str, status: int = 200) -> Page:
         """A page, after all redirects."""
-        return await self._follow(await self.send("GET", path), status)
+        return await self.follow(await self.send("GET", path), status)
 
     async def submit(self, action: str, status: int = 200, headers: Any = None, **form: str) -> Page:
         """A form is sent."""
         fields = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
-        return await self._follow(await self.send("POST", action, urlencode(form).encode(), fields), status)
+        return await self.follow(await self.send("POST", action, urlencode(form).encode(), fields), status)
 
     async def upload(self, folder: str, files: list[tuple[str, bytes]], status: int = 200, **fields: str) -> Page:
         """Files are uploaded."""
@@ -96,13 +96,13 @@ class Browser:
         )
         kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
         answer = await self.send("POST", f"/upload/{quote(folder)}", body + f"--{BOUNDARY}--\r\n".encode(), kind)
-        return await self._follow(answer, status)
+        return await self.follow(answer, status)
 
     async def sign_in(self, who: str, password: str = PASSWORD, status: int = 200, **form: str) -> Page:
         """The person signs in."""
         return await self.submit("/login", status, user=who, password=password, **form)
 
-    async def _follow(self, answer: Response, status: int) -> Page:
+    async def follow(self, answer: Response, status: int) -> Page:
         for _ in range(5):
             if answer.status != 303:
                 break

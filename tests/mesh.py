@@ -116,12 +116,14 @@ class Server:
         return self.context.database.read_now(lambda tx: query(tx, *args, **more))
 
     def stored(self) -> dict[str, list[Any]]:
-        """Every row of every table but those that only remember contact: what a refused message must not change."""
+        """Every row of every table but those that only remember what was said: a refused message must not change it."""
         import sqlalchemy as sa
 
         from opencloudmesh.server import schema
 
-        tables = [table for table in schema.metadata.sorted_tables if table.name not in ("peers", "signatures")]
+        tables = [
+            table for table in schema.metadata.sorted_tables if table.name not in ("peers", "signatures", "audit")
+        ]
         return self.rows(lambda tx: {table.name: [tuple(row) for row in tx.all(sa.select(table))] for table in tables})
 
 

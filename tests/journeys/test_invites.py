@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+from io import BytesIO
 
 import pytest
+import segno
+from tests.browsing import Browser
 from tests.mesh import basic
 
 from opencloudmesh.protocol.invites import Invite, decode, link
+from opencloudmesh.server import audit
 
 
 async def invited(two, **values):
@@ -100,10 +104,61 @@ async def test_what_is_no_invite_is_refused_with_a_sentence(one, text):
     assert await contacts(one, "einstein") == []
 
 
-async def test_contacts_are_written_down_and_forgotten(one, two):
-    body = {"address": two.address("marie"), "name": "Marie"}
-    made = await one.api("POST", "contacts", body, who="einstein", status=201)
-    assert await contacts(one, "einstein") == [(two.address("marie"), "Marie", "direct entry")]
-    await one.api("DELETE", f"contacts/{made['id']}", who="einstein", status=204)
-    await one.api("DELETE", f"contacts/{made['id']}", who="einstein", status=404)
-    assert await contacts(one, "einstein") == []
+async def test_an_invite_is_good_for_as_long_as_it_was_said(one, two):
+    now = int(two.context.clock())
+    made = await invited(two, expiration=now + 3_600)
+    assert made["expiration"] == now + 3_600
+    assert (await invited(two))["expiration"] - now in range(30 * 86_400, 30 * 86_400 + 60)
+    before = one.stored()
+    one.context.clock.ahead = two.context.clock.ahead = 3_600
+    await one.api("POST", "invites/accept", {"invite": made["invite"]}, who="einstein", status=400)
+    assert one.stored() == before
+
+
+async def test_both_servers_write_down_who_was_met(one, two):
+    made = await invited(two)
+    await one.api("POST", "invites/accept", {"invite": made["invite"]}, who="einstein", status=201)
+    await one.api("POST", "invites/accept", {"invite": f"unknown@{two.host}"}, who="einstein", status=400)
+
+    def trail(server):
+        rows = [row for row in server.rows(audit.listing) if row.event == "invite"]
+        return [(row.direction, row.outcome, row.host, row.account, row.who, row.verified) for row in rows]
+
+    assert trail(one) == [
+        ("out", "done", two.host, "einstein", two.address("marie"), ""),
+        ("out", "refused", two.host, "einstein", "", ""),
+    ]
+    assert trail(two) == [
+        ("in", "done", one.host, "marie", one.address("einstein"), "rfc9421"),
+        ("in", "refused", one.host, "", "", "rfc9421"),
+    ]
+    assert not [line for line in one.log + two.log if decode(made["invite"]).token in line]
+
+
+async def test_the_link_is_shown_as_a_picture_to_its_owner_alone(one, two):
+    made = await invited(two)
+    paths = (f"/api/v1/invites/{made['id']}/qr.svg", f"/invites/{made['id']}/qr.svg")
+    browser = Browser(two)
+    await browser.sign_in("marie")
+    for answer in (await two.request("GET", paths[0], {"Authorization": basic("marie")}),
+                   await browser.send("GET", paths[1])):  # fmt: skip
+        assert answer.status == 200
+        assert answer.headers.get("content-type") == "image/svg+xml"
+        assert "no-store" in answer.headers.get("cache-control")
+        assert answer.body == picture(made["link"])
+    assert f'src="{paths[1]}"' in (await browser.open("/invites")).html
+    assert (await two.request("GET", paths[0], {"Authorization": basic("fritz")})).status == 404
+    assert (await two.request("GET", paths[1])).status == 303  # to the page to sign in
+    await browser.sign_in("fritz")
+    assert (await browser.send("GET", paths[1])).status == 404
+    await one.api("POST", "invites/accept", {"invite": made["link"]}, who="einstein", status=201)
+    assert (await two.request("GET", paths[0], {"Authorization": basic("marie")})).status == 404
+
+
+def picture(link):
+    """What other people's programs make of it is seen in the squares, and those are segno's."""
+    found = BytesIO()
+    segno.make_qr(link, error="m").save(
+        found, kind="svg", scale=4, xmldecl=False, svgclass=None, lineclass=None, light="#fff"
+    )
+    return found.getvalue()

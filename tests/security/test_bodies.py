@@ -22,7 +22,7 @@ from tests.security.senders import SECRET, deliver, encoded, foreign, notice, of
 
 from opencloudmesh.protocol.shares import NewShare
 from opencloudmesh.server import invites, received, shares
-from opencloudmesh.server.web.api import MAX_BODY
+from opencloudmesh.server.web.bodies import MAX_OBJECT as MAX_BODY
 
 POSTS = ("shares", "invites", "invites/accept", "contacts")
 JSON = {"Content-Type": "application/json"}

@@ -253,3 +253,59 @@ def test_requests_are_answered(einstein):
     assert "cannot be" in einstein("request", "refuse", granted, "--as", "einstein", code=1)
     (share,) = listed(einstein, "shares")
     assert (share["shareWith"], share["resourceType"], share["path"]) == ("marie@two.example", "folder", "work")
+
+
+def test_an_invite_is_mailed_where_the_cloud_sends_mail(einstein):
+    words = ("invite", "create", "--as", "einstein", "--email", "marie@mail.example", "--json")
+    assert "sends no mail" in einstein(*words, code=1)
+    assert listed(einstein, "outbox") == []
+    made = json.loads(einstein(*words, "--days", "7", OCM_MAIL_FROM="cloud@one.example"))
+    assert (made["email"], made["mail"]) == ("marie@mail.example", "waiting")
+    assert made["expiration"] - made["created"] == 7 * 86_400
+    assert [(row["kind"], row["host"]) for row in listed(einstein, "outbox")] == [("mail", "")]
+    assert "Invalid value" in einstein("invite", "create", "--as", "einstein", "--days", "0", code=2)
+
+
+def test_contacts_are_written_down_found_blocked_and_forgotten(einstein):
+    as_einstein = ("--as", "einstein")
+    einstein("contacts", "add", "marie@Two.example", "--name", "Marie Curie", *as_einstein)
+    (row,) = listed(einstein, "contacts", "list", *as_einstein)
+    assert (row["address"], row["source"], row["blocked"]) == ("marie@two.example", "direct entry", False)
+    assert listed(einstein, "contacts", "list", "--search", "CURIE", *as_einstein) == [row]
+    assert listed(einstein, "contacts", "list", "--search", "nobody", *as_einstein) == []
+    einstein("contacts", "block", row["id"], *as_einstein)
+    assert listed(einstein, "contacts", "list", *as_einstein)[0]["blocked"]
+    einstein("contacts", "unblock", "marie@two.example", *as_einstein)
+    assert not listed(einstein, "contacts", "list", *as_einstein)[0]["blocked"]
+    einstein("contacts", "remove", "marie@two.example", *as_einstein)
+    assert listed(einstein, "contacts", "list", *as_einstein) == []
+    for word in ("block", "unblock", "remove"):
+        assert "no such contact" in einstein("contacts", word, "marie@two.example", *as_einstein, code=1)
+    assert "no user" in einstein("contacts", "add", "marie@two.example", "--as", "nobody", code=1)
+
+
+@pytest.mark.parametrize("kind", ["jscontact", "vcard"])
+def test_an_address_book_goes_from_one_person_to_another(einstein, kind):
+    einstein("user", "add", "lise")
+    einstein("contacts", "add", "marie@two.example", "--name", "Märie", "--as", "einstein")
+    einstein("contacts", "add", "lise@one.example", "--as", "einstein")
+    book = einstein.data / "book"
+    book.write_text(einstein("contacts", "export", "--format", kind, "--as", "einstein"))
+    assert "2 were read, 1 of them are new." in einstein("contacts", "import", str(book), "--as", "lise")
+    assert [row["name"] for row in listed(einstein, "contacts", "list", "--as", "lise")] == ["Märie"]
+    book.write_text("nonsense")
+    assert "not valid JSON" in einstein("contacts", "import", str(book), "--as", "lise", code=1)
+
+
+def test_removing_a_person_tells_the_servers_that_know_them(einstein):
+    einstein("contacts", "add", "marie@two.example", "--as", "einstein")
+    einstein("user", "remove", "einstein")
+    assert listed(einstein, "outbox") == []  # they knew nobody by an invite
+
+
+def test_no_secret_is_among_the_settings_that_are_listed(einstein):
+    secret = "a pass-word"
+    shown = einstein("settings", OCM_SMTP="smtps://cloud:a%20pass-word@mail.example", OCM_MAIL_FROM="c@one.example")
+    assert "c@one.example" in shown
+    assert "(not shown)" in shown
+    assert not any(word in shown for word in (secret, "a%20pass-word", "mail.example", "postgresql"))

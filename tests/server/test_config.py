@@ -11,7 +11,7 @@ import pytest
 
 from opencloudmesh.protocol.errors import Invalid
 from opencloudmesh.server import config
-from opencloudmesh.server.config import FILE, LAST_RUN, SETTINGS, Config
+from opencloudmesh.server.config import FILE, LAST_RUN, SETTINGS, Config, MailServer
 
 URL = "https://cloud.example"
 
@@ -29,6 +29,7 @@ def test_without_anything_the_defaults_are_in_force(tmp_path):
     found = load(tmp_path)
     defaults = {setting.name: setting.default for setting in SETTINGS}
     named = {"data": tmp_path, "public_url": "", "database_url": f"sqlite+pysqlite:///{tmp_path}/ocm.sqlite3"}
+    named["mail_from"] = ""
     assert {name: getattr(found, name) for name in defaults} == defaults | named
     assert {name for name, source in found.sources.items() if source != "default"} == {"data"}
     assert (found.own_host, found.worker, found.development) == ("", True, False)
@@ -224,3 +225,53 @@ def test_a_run_without_an_address_does_not_stop_the_next(tmp_path):
 def test_any_name_is_read_as_it_was_written(tmp_path, name):
     config.remember(load(tmp_path, provider=name))
     assert load(tmp_path).provider == name
+
+
+# The mail server
+
+MAIL = {"mail_from": "cloud@one.example"}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("smtp://localhost", MailServer("localhost", 25)),
+        ("smtp://mail.example:587/", MailServer("mail.example", 587)),
+        ("smtps://mail.example", MailServer("mail.example", 465, tls=True)),
+        ("smtps://me%40one:pa%3Ass@[::1]:1465", MailServer("::1", 1465, True, "me@one", "pa:ss")),
+    ],
+)
+def test_the_mail_server_is_written_as_an_address(tmp_path, text, found):
+    assert load(tmp_path, smtp=text, **MAIL).smtp == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["mail.example", "http://me:sesame@mail.example", "smtp://", "smtp://me:sesame@:25", "smtp://me:sesame@h:x",
+     "smtp://me:sesame@h/path", "smtp://me:sesame@h?x", "smtps://[me:sesame"],
+)  # fmt: skip
+def test_a_wrong_mail_server_is_told_without_its_password(tmp_path, text):
+    with pytest.raises(Invalid) as wrong:
+        load(tmp_path, smtp=text, **MAIL)
+    assert "smtp (from option)" in wrong.value.message
+    assert "sesame" not in f"{wrong.value.message} {wrong.value.detail}"
+
+
+@pytest.mark.parametrize("address", ["cloud", "cloud@", "a@b.example\nBcc: c@d.example", "Cloud <cloud@one.example>"])
+def test_what_mail_comes_from_is_an_address(tmp_path, address):
+    with pytest.raises(Invalid):
+        load(tmp_path, smtp="smtp://localhost", mail_from=address)
+
+
+def test_a_mail_server_needs_an_address_that_mail_comes_from(tmp_path):
+    with pytest.raises(Invalid, match="mail_from"):
+        load(tmp_path, smtp="smtp://localhost")
+
+
+def test_commands_know_that_mail_is_sent_but_not_the_password(tmp_path):
+    found = load(tmp_path, smtp="smtp://me:sesame@localhost", **MAIL)
+    config.remember(found)
+    assert "sesame" not in (tmp_path / LAST_RUN).read_text()
+    assert "sesame" not in repr(found)
+    again = load(tmp_path)
+    assert (again.mail_from, again.smtp) == ("cloud@one.example", None)

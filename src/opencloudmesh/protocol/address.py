@@ -18,6 +18,11 @@ from opencloudmesh.protocol.errors import Invalid
 
 MAX_LENGTH = 1024  # characters; no specification names a limit, no real address comes near
 
+# Narrower than RFC 5322: nothing that a mail server, or a header, could take for something else than an address.
+_EMAIL = re.compile(
+    r"(?![.-])[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{1,190}\Z)"
+    r"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+)
 _SCHEME = re.compile(r"^https?://", re.IGNORECASE)
 _REG_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 # No zone in an IPv6 address: `%eth0` means something on one machine only, and may be any characters.
@@ -91,6 +96,11 @@ def named_host(text: str) -> str:
         raise Invalid("This is not the name of a server.")
     is_address = "@" in text and not _SCHEME.match(text)
     return Address.parse(text).host if is_address else normalise_host(text)
+
+
+def is_email(text: str) -> bool:
+    """Whether it is an e-mail address that can be written to."""
+    return _EMAIL.fullmatch(text) is not None
 
 
 def normalise_host(text: str) -> str:

@@ -88,6 +88,8 @@ def serve(config: Config) -> None:
         raise Invalid("Name the address of this cloud with --public-url https://cloud.example.")
     if config.public_url.startswith("http:") and not config.development:
         raise Invalid("The address of a cloud begins with https://; for trying things out there is --development.")
+    if config.mail_from and config.smtp is None:
+        raise Invalid("Name the mail server with --smtp, or leave out --mail-from.")
     cloud = Cloud.build(config)
     settings.remember(config)
     if config.development:

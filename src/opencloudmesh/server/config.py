@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from opencloudmesh.protocol.address import normalise_host
+from opencloudmesh.protocol.address import is_email, normalise_host
 from opencloudmesh.protocol.errors import Invalid
 from opencloudmesh.server import keyfolder
 from opencloudmesh.server.database import sqlite_url
@@ -34,6 +34,7 @@ class Setting:
     default: Any
     help: str
     read: Callable[[str], Any] = str
+    secret: bool = False  # it may hold a password, and is shown to nobody
 
     @property
     def variable(self) -> str:
@@ -89,12 +90,44 @@ def _networks(text: str) -> tuple[Network, ...]:
         raise Invalid("Write addresses or networks, as 127.0.0.1 or 10.0.0.0/8.") from None
 
 
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where mail is handed over. `tls`: from the first byte on, else by STARTTLS."""
+
+    host: str
+    port: int
+    tls: bool = False
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+def _mail_server(text: str) -> MailServer:
+    try:
+        url = urlsplit(text.strip())
+        port = url.port
+    except ValueError:
+        raise Invalid("This is not the address of a mail server.") from None
+    ports = {"smtp": 25, "smtps": 465}
+    if url.scheme not in ports or not url.hostname or url.path.strip("/") or url.query or url.fragment:
+        raise Invalid("Write the mail server as smtp://user:password@host:587 or smtps://user:password@host.")
+    user, password = unquote(url.username or ""), unquote(url.password or "")
+    return MailServer(url.hostname, port or ports[url.scheme], url.scheme == "smtps", user, password)
+
+
+def _mail_address(text: str) -> str:
+    if not is_email(text.strip()):
+        raise Invalid("Write an e-mail address.")
+    return text.strip()
+
+
 SETTINGS = (
     Setting("data", None, "The folder that holds everything: files, keys, the embedded database.", Path),
     Setting("public_url", None, "The address of this cloud as others see it, e.g. https://cloud.example.", _public_url),
     Setting("host", "127.0.0.1", "The address to listen on."),
     Setting("port", 8000, "The port to listen on.", _number(1, 65535)),
-    Setting("database_url", None, "A PostgreSQL database; without it an embedded SQLite in the data folder."),
+    Setting(
+        "database_url", None, "A PostgreSQL database; without it an embedded SQLite in the data folder.", secret=True
+    ),
     Setting(
         "development",
         False,
@@ -109,6 +142,18 @@ SETTINGS = (
         "Whether the discovery document carries the `webdav-receive` role of OCM 1.4; OpenCloud and oCIS cannot read "
         "documents with it.",
         _one_of("off", "absolute", "relative"),
+    ),
+    Setting(
+        "smtp",
+        None,
+        "The mail server that invites are sent by, as `smtp://user:password@host:587` (with STARTTLS) or "
+        "`smtps://user:password@host`; without it invites are only shown. Others on the machine see the options of a "
+        "command: write it into the file or the environment.",
+        _mail_server,
+        secret=True,
+    ),
+    Setting(
+        "mail_from", None, "The e-mail address that invites are sent from, e.g. cloud@cloud.example.", _mail_address
     ),
     Setting("max_message", 131_072, "The largest message taken from another server, in bytes.", _number(4096, 2**24)),
     Setting(
@@ -131,11 +176,13 @@ class Config:
     public_url: str
     host: str
     port: int
-    database_url: str
+    database_url: str = field(repr=False)
     development: bool
     provider: str
     ca_file: Path | None
     webdav_receive: str
+    smtp: MailServer | None
+    mail_from: str
     max_message: int
     trusted_proxies: tuple[Network, ...]
     worker: bool
@@ -173,6 +220,9 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ
     take({name: value for name, value in options.items() if name in BY_NAME}, "option")
     values["data"] = folder
     values["public_url"] = values["public_url"] or ""
+    values["mail_from"] = values["mail_from"] or ""
+    if values["smtp"] and not values["mail_from"]:
+        raise Invalid("Where there is a mail server, mail_from must say which address mail comes from.")
     values["database_url"] = _database_url(values["database_url"], folder)
     return Config(**values, sources=sources, keys_passphrase=environment.get(keyfolder.VARIABLE, ""))
 
@@ -180,6 +230,7 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ
 def remember(config: Config) -> None:
     """Writes down what the server runs with, for commands that are given only the data folder."""
     kept = {"public_url": config.public_url, "development": config.development, "provider": config.provider}
+    kept["mail_from"] = config.mail_from  # commands know by it that mail is sent; the password they need not know
     if not config.database_url.startswith("sqlite"):
         kept["database_url"] = config.database_url
     lines = [f"{name} = {_toml(value)}\n" for name, value in kept.items() if value]

@@ -61,6 +61,11 @@ def find(tx: Tx, account: str, address: str) -> Row | None:
     return tx.one(sa.select(contacts).where(contacts.c.account == account, contacts.c.address == address))
 
 
+def exists(account: sa.Column[str], address: sa.Column[str]) -> sa.Exists:
+    """For a query of something else: whether the one person has the other as a contact that is not blocked."""
+    return sa.exists().where(contacts.c.account == account, contacts.c.address == address, ~contacts.c.blocked)
+
+
 def get(tx: Tx, account: str, contact_id: str) -> Row:
     """A contact of that person. Raises `NotFound`."""
     row = tx.one(sa.select(contacts).where(contacts.c.account == account, contacts.c.id == contact_id))

@@ -10,11 +10,12 @@ from contextlib import suppress
 from opencloudmesh.client import peer as client
 from opencloudmesh.protocol import invites as messages
 from opencloudmesh.protocol.address import Address
-from opencloudmesh.protocol.errors import BadAnswer, Conflict, FieldError, Forbidden, Invalid, Refused
+from opencloudmesh.protocol.errors import BadAnswer, Conflict, FieldError, Forbidden, Invalid, OcmError, Refused
 from opencloudmesh.protocol.invites import Identity, InviteAccepted
-from opencloudmesh.server import contacts, invites, policy, views
+from opencloudmesh.server import audit, contacts, invites, policy, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
+from opencloudmesh.server.database import Tx
 
 SENTENCES = {
     400: "The invite is not known there, or no longer valid.",
@@ -46,14 +47,21 @@ async def accept(context: Context, account: Account, invite: str) -> dict[str, o
         answer = await client.post(context.network, f"{peer.end_point}/invite-accepted", message.encode(), signer)
         inviter = Identity.parse(answer.body)
     except Refused as refusal:
-        inviter = _identity_in(refusal)
+        try:
+            inviter = _identity_in(refusal)
+        except OcmError as error:
+            reason = error.message
+            await context.database.write(
+                lambda tx: audit.record(tx, "invite", "out", "refused", host=host, account=account.id, reason=reason)
+            )
+            raise
     address = Address(inviter.user_id, host)
-    row = await context.database.write(
-        lambda tx: contacts.meet(
-            tx, account.id, address, name=inviter.name, email=inviter.email, source=contacts.INVITE
-        )
-    )
-    return views.contact(row)
+
+    def meet(tx: Tx) -> contacts.Row:
+        audit.record(tx, "invite", "out", host=host, account=account.id, who=str(address))
+        return contacts.meet(tx, account.id, address, name=inviter.name, email=inviter.email, source=contacts.INVITE)
+
+    return views.contact(await context.database.write(meet))
 
 
 def _identity_in(refusal: Refused) -> Identity:

@@ -9,32 +9,55 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound
+from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, TooManyRequests
 from opencloudmesh.protocol.invites import Identity, InviteAccepted
-from opencloudmesh.server import accounts, audit, contacts, policy
+from opencloudmesh.server import accounts, audit, contacts, mail, outbox, policy, schema
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import invites
 
 OPEN, ACCEPTED, REVOKED = "open", "accepted", "revoked"
 LIFETIME = 30 * 86_400  # seconds, as at Nextcloud
 
+MAX_MAILS = 50  # of one person in a day: nobody is to write to the whole world by us
+DAY = 86_400  # seconds
+
 Row = sa.Row[Any]
 
+# With what has become of the mail: of one that was sent, nothing is left in the outbox.
+_WITH_MAIL = sa.select(
+    invites, schema.outbox.c.state.label("mail_state"), schema.outbox.c.error.label("mail_error")
+).outerjoin(schema.outbox, schema.outbox.c.subject == invites.c.id)
 
-def create(tx: Tx, account: str, *, description: str = "", expiration: int | None = None) -> Row:
-    """A new invite. Raises `Invalid` for an expiry that is over."""
+
+def create(
+    tx: Tx,
+    account: str,
+    *,
+    description: str = "",
+    expiration: int | None = None,
+    email: str = "",
+    can_mail: bool = False,
+) -> Row:
+    """A new invite; with `email` it is sent there as soon as the worker gets to it.
+
+    Raises `Invalid` for an expiry that is over, for what is no e-mail address, and for any where this cloud has no
+    mail server (`can_mail`); `TooManyRequests` for more than `MAX_MAILS` of a person in a day.
+    """
     until = tx.now + LIFETIME if expiration is None else expiration
     if until <= tx.now:
         raise Invalid("The invite would have expired already.", fields=[FieldError("expiration", "INVALID")])
+    to = _recipient(tx, account, email, can_mail) if email else ""
     invite_id = tx.id()
     row = {"id": invite_id, "account": account, "token": tx.secret(), "description": description, "state": OPEN}
-    tx.run(invites.insert().values(**row, expiration=until, created=tx.now))
+    tx.run(invites.insert().values(**row, email=to, expiration=until, created=tx.now))
+    if to:
+        outbox.put(tx, host="", kind=outbox.MAIL, subject=invite_id)
     return get(tx, account, invite_id)
 
 
 def get(tx: Tx, account: str, invite_id: str) -> Row:
     """An invite of that person. Raises `NotFound`."""
-    row = tx.one(sa.select(invites).where(invites.c.account == account, invites.c.id == invite_id))
+    row = tx.one(_WITH_MAIL.where(invites.c.account == account, invites.c.id == invite_id))
     if row is None:
         raise NotFound("There is no such invite.")
     return row
@@ -51,7 +74,7 @@ def inviter(tx: Tx, token: str) -> accounts.Account:
 
 def listing(tx: Tx, account: str) -> list[Row]:
     """A person's invites, newest first, without those that they revoked."""
-    query = sa.select(invites).where(invites.c.account == account, invites.c.state != REVOKED)
+    query = _WITH_MAIL.where(invites.c.account == account, invites.c.state != REVOKED)
     return list(tx.all(query.order_by(invites.c.created.desc(), invites.c.id)))
 
 
@@ -61,6 +84,15 @@ def revoke(tx: Tx, account: str, invite_id: str) -> None:
     if row.state == REVOKED:
         raise NotFound("There is no such invite.")
     tx.run(invites.update().where(invites.c.id == row.id).values(state=REVOKED))
+    outbox.drop(tx, row.id)
+
+
+def to_be_sent(tx: Tx, invite_id: str) -> tuple[Row, accounts.Account] | None:
+    """An invite that waits to be mailed, and whose it is; None where nobody could take it any more."""
+    row = tx.one(sa.select(invites).where(invites.c.id == invite_id, invites.c.state == OPEN))
+    if row is None or row.expiration <= tx.now:
+        return None
+    return row, accounts.get(tx, row.account)
 
 
 def accepted(tx: Tx, message: InviteAccepted, *, verified: str = "unsigned") -> Identity:
@@ -89,6 +121,18 @@ def accepted(tx: Tx, message: InviteAccepted, *, verified: str = "unsigned") -> 
 def identity(account: accounts.Account) -> Identity:
     """Who one of our people is to somebody they exchange invites with. Nextcloud takes no empty e-mail address."""
     return Identity(account.id, account.email or f"{account.id}@invalid", account.name)
+
+
+def _recipient(tx: Tx, account: str, email: str, can_mail: bool) -> str:
+    if not can_mail:
+        raise Invalid(
+            "This cloud sends no mail. Make the invite without an address, and give it to them yourself.",
+            fields=[FieldError("email", "NOT_SUPPORTED")],
+        )
+    sent = sa.select(invites.c.id).where(invites.c.account == account, invites.c.email != "")
+    if len(tx.all(sent.where(invites.c.created > tx.now - DAY))) >= MAX_MAILS:
+        raise TooManyRequests("You have sent many invites today. Wait until tomorrow.", retry_after=DAY)
+    return mail.address(email)
 
 
 def _stands(tx: Tx, row: Row, who: str) -> bool:

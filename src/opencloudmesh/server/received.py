@@ -52,8 +52,9 @@ MAX_SUFFIX = 16  # characters that are kept behind the number of a second share 
 
 Row = sa.Row[Any]
 
-
-_BY_ID = sa.select(received).where(received.c.id == sa.bindparam("received"))
+# With whether the sender is among the person's contacts.
+_WITH_SENDER = sa.select(received, contacts.exists(received.c.account, received.c.sender).label("known"))
+_BY_ID = _WITH_SENDER.where(received.c.id == sa.bindparam("received"))
 _BY_PROVIDER_ID = sa.select(received).where(
     received.c.host == sa.bindparam("from"), received.c.provider_id == sa.bindparam("called")
 )
@@ -96,7 +97,7 @@ def get(tx: Tx, received_id: str, *, account: str | None = None) -> Row:
 
 def listing(tx: Tx, account: str | None = None) -> list[Row]:
     """What was shared with a person, newest first, without what they removed."""
-    query = sa.select(received).where(received.c.state != REMOVED)
+    query = _WITH_SENDER.where(received.c.state != REMOVED)
     if account is not None:
         query = query.where(received.c.account == account)
     return list(tx.all(query.order_by(received.c.created.desc(), received.c.id)))
@@ -300,7 +301,6 @@ def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
     if state is None:
         raise Conflict(f"A share that is {row.state} cannot be {event}.")
     tx.run(received.update().where(received.c.id == row.id).values(state=state, changed=tx.now, **values))
-    query = sa.select(received).where(received.c.id == row.id)
-    changed = tx.one(query)
+    changed = tx.one(_BY_ID, {"received": row.id})
     assert changed is not None
     return changed

@@ -15,6 +15,8 @@ from opencloudmesh.protocol.invites import encode
 SPELLINGS = ("link", "invite", "code")
 WAYF_PATH = "/wayf"  # where somebody who was given the link of an invite says which server is theirs
 
+STRANGE = ("stranger", "anybody", "")  # words of `received.trust` that say nothing for the sender
+
 Row = sa.Row[Any]
 
 ASK_PATH = "/ask/"  # where visitors ask for what is behind a link; the token follows
@@ -39,7 +41,10 @@ def share(row: Row) -> dict[str, Any]:
 
 
 def received(row: Row) -> dict[str, Any]:
-    """A row of `received`. `verified` says how the sender is known, `path` where it is in the tree."""
+    """A row of `received`. `verified` says how the sender is known, `path` where it is in the tree.
+
+    `stranger`: the sender was let in on no grounds but that anybody is, and is no contact.
+    """
     return {
         "id": row.id,
         "state": row.state,
@@ -53,6 +58,8 @@ def received(row: Row) -> dict[str, Any]:
         "description": row.description,
         "expiration": row.expiration,
         "verified": row.verified,
+        "trust": row.trust,
+        "stranger": row.trust in STRANGE and not row.known,
         "path": row.path,
         "created": row.created,
         "changed": row.changed,
@@ -103,20 +110,27 @@ def contact(row: Row) -> dict[str, Any]:
 
 
 def invite(row: Row, public_url: str, now: int) -> dict[str, Any]:
-    """A row of `invites`, with all spellings of what its owner gives to somebody while it is open."""
+    """A row of `invites`, with all spellings of what its owner gives to somebody while it is open.
+
+    `mail` says what became of the mail, if there was to be one: "waiting", "sent" or "failed"; `error` says why.
+    """
     state = "expired" if row.state == "open" and row.expiration <= now else row.state
+    mail = {None: "sent", "due": "waiting", "given-up": "failed"}[row.mail_state] if row.email else None
     return {
         "id": row.id,
         "state": state,
-        **(_spellings(row.token, public_url) if state == "open" and public_url else dict.fromkeys(SPELLINGS)),
+        **(spellings(row.token, public_url) if state == "open" and public_url else dict.fromkeys(SPELLINGS)),
         "description": row.description,
+        "email": row.email,
+        "mail": mail,
+        "error": row.mail_error,
         "acceptedBy": row.accepted_by,
         "expiration": row.expiration,
         "created": row.created,
     }
 
 
-def _spellings(token: str, public_url: str) -> dict[str, str]:
+def spellings(token: str, public_url: str) -> dict[str, str]:
     """IETF-OCM, "Invite format": the link to our WAYF page, the invite string, and what is encoded in it."""
     host = normalise_host(public_url)
     return {

@@ -11,11 +11,13 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
 from opencloudmesh.client import peer as client
+from opencloudmesh.client import smtp
 from opencloudmesh.client.access import Gone
 from opencloudmesh.protocol.dialects import DIALECTS, OTHER_FORM, Dialect, dialect_of
 from opencloudmesh.protocol.discovery import Discovery
@@ -36,7 +38,9 @@ from opencloudmesh.server import (
     accounts,
     audit,
     contacts,
+    invites,
     locks,
+    mail,
     outbox,
     outgoing,
     peers,
@@ -75,6 +79,7 @@ class Worker:
             outbox.NOTIFICATION: self._tell_notification,
             outbox.PROBE: self._probe,
             outbox.CONFIRM: self._confirm,
+            outbox.MAIL: self._mail,
         }
 
     async def run(self) -> None:
@@ -223,6 +228,17 @@ class Worker:
 
         await self._context.database.write(record)
 
+    async def _mail(self, row: Row) -> None:
+        """Sends an invite to somebody who may have no part in the mesh yet."""
+        config, database = self._context.config, self._context.database
+        if config.smtp is None:
+            raise Unavailable("This cloud has no mail server.")
+        found = await database.read(lambda tx: invites.to_be_sent(tx, row.subject))
+        if found is not None:
+            message = mail.invitation(*found, config, int(self._context.clock()))
+            await smtp.send(message, **asdict(config.smtp), ca_file=str(config.ca_file) if config.ca_file else None)
+        await database.write(lambda tx: outbox.done(tx, row.id))
+
     async def _dialect(self, host: str, peer: Discovery) -> Dialect:
         """What worked with a peer, else what its document shows."""
         known = await self._context.database.read(lambda tx: peers.get(tx, host))
@@ -285,6 +301,9 @@ def _later(tx: Tx, row: Row, error: OcmError) -> None:
 def _never(tx: Tx, row: Row, error: OcmError) -> None:
     """The peer's no is final. A refused notification is no error: several families know only some of them."""
     log.info("%s: %s to %s is dropped: %s", row.kind, row.subject, row.host, error.message)
+    if row.kind == outbox.MAIL:  # the person sees by its row why
+        outbox.give_up(tx, row.id, error.message)
+        return
     outbox.done(tx, row.id)
     if isinstance(error, Denied):
         error.record(tx)

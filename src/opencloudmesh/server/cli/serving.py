@@ -11,6 +11,7 @@ import click
 from opencloudmesh.server import app
 from opencloudmesh.server import config as settings
 from opencloudmesh.server.cli.common import F, data_option, show
+from opencloudmesh.server.config import Config, Setting
 
 
 def setting_options(command: F) -> F:
@@ -45,12 +46,14 @@ def list_settings(data: str, markdown: bool) -> None:
         return
     config = settings.load({"data": data})
     rows = [
-        {"name": setting.name, "value": _shown(getattr(config, setting.name)), "from": config.sources[setting.name]}
+        {"name": setting.name, "value": _shown(config, setting), "from": config.sources[setting.name]}
         for setting in settings.SETTINGS
-        if setting.name != "database_url"  # it may hold a password
     ]
     show(rows, ("name", "value", "from"), as_json=False)
 
 
-def _shown(value: object) -> str:
+def _shown(config: Config, setting: Setting) -> str:
+    value = getattr(config, setting.name)
+    if setting.secret and value:
+        return "(not shown)"
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

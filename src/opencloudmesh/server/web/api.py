@@ -7,28 +7,23 @@ described in `openapi.py`, which a test holds against these routes.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from opencloudmesh.protocol.address import Address
-from opencloudmesh.protocol.errors import UnsupportedMediaType
-from opencloudmesh.protocol.fields import Fields
-from opencloudmesh.protocol.wire import decode_object
-from opencloudmesh.server import contacts, introductions, invites, links, received, share_requests, shares, views
+from opencloudmesh.server import links, received, share_requests, shares, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
-from opencloudmesh.server.web import openapi
+from opencloudmesh.server.web import contacts, invites, openapi
 from opencloudmesh.server.web.auth import Doors
-from opencloudmesh.server.web.bodies import read_body
+from opencloudmesh.server.web.bodies import read_object
 from opencloudmesh.server.web.errors import json_response
 from opencloudmesh.server.web.links import NewLink, create, grant
 from opencloudmesh.server.web.shares import NewShare, offer
 
 BASE = "/api/v1"
-MAX_BODY = 65_536  # bytes
 
 Handler = Callable[[Context, Account, Request], Awaitable[Response]]
 
@@ -47,7 +42,7 @@ async def list_shares(context: Context, account: Account, _request: Request) -> 
 
 async def create_share(context: Context, account: Account, request: Request) -> Response:
     """I share a file or folder."""
-    row = await offer(context, account, NewShare.read(await _read_object(request)))
+    row = await offer(context, account, NewShare.read(await read_object(request)))
     return json_response(views.share(row), 201, {"Location": f"{BASE}/shares/{row.id}"})
 
 
@@ -105,7 +100,7 @@ async def list_links(context: Context, account: Account, _request: Request) -> R
 
 async def create_link(context: Context, account: Account, request: Request) -> Response:
     """I let people ask for a file or folder."""
-    row = await create(context, account, NewLink.read(await _read_object(request)))
+    row = await create(context, account, NewLink.read(await read_object(request)))
     return json_response(views.link(row, context.config.public_url, row.created), 201)
 
 
@@ -133,59 +128,6 @@ async def refuse_request(context: Context, account: Account, request: Request) -
     return json_response(views.request(row))
 
 
-async def list_invites(context: Context, account: Account, _request: Request) -> Response:
-    """The invites that I gave away."""
-    rows = await context.database.read(lambda tx: invites.listing(tx, account.id))
-    public_url, now = context.config.public_url, int(context.clock())
-    return json_response([views.invite(row, public_url, now) for row in rows])
-
-
-async def create_invite(context: Context, account: Account, request: Request) -> Response:
-    """I invite somebody elsewhere."""
-    fields = Fields(await _read_object(request))
-    description, expiration = fields.text("description", required=False), fields.number("expiration")
-    fields.check("The invite is not complete.")
-    row = await context.database.write(
-        lambda tx: invites.create(tx, account.id, description=description, expiration=expiration)
-    )
-    return json_response(views.invite(row, context.config.public_url, int(context.clock())), 201)
-
-
-async def revoke_invite(context: Context, account: Account, request: Request) -> Response:
-    """Nobody shall take an invite any more."""
-    await context.database.write(lambda tx: invites.revoke(tx, account.id, request.path_params["id"]))
-    return Response(status_code=204)
-
-
-async def accept_invite(context: Context, account: Account, request: Request) -> Response:
-    """I take an invite from elsewhere. This waits for the server that it is from."""
-    fields = Fields(await _read_object(request))
-    invite = fields.text("invite")
-    fields.check("The invite is missing.")
-    return json_response(await introductions.accept(context, account, invite), 201)
-
-
-async def list_contacts(context: Context, account: Account, _request: Request) -> Response:
-    """Whom I know elsewhere."""
-    rows = await context.database.read(lambda tx: contacts.listing(tx, account.id))
-    return json_response([views.contact(row) for row in rows])
-
-
-async def create_contact(context: Context, account: Account, request: Request) -> Response:
-    """I write down somebody's address."""
-    fields = Fields(await _read_object(request))
-    address, name = fields.address("address"), fields.text("name", required=False)
-    fields.check("The contact is not complete.")
-    row = await context.database.write(lambda tx: contacts.meet(tx, account.id, address, name=name))
-    return json_response(views.contact(row), 201)
-
-
-async def delete_contact(context: Context, account: Account, request: Request) -> Response:
-    """I forget a contact."""
-    await context.database.write(lambda tx: contacts.remove(tx, account.id, request.path_params["id"]))
-    return Response(status_code=204)
-
-
 OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/me": {"GET": me},
     "/shares": {"GET": list_shares, "POST": create_share},
@@ -199,11 +141,16 @@ OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/requests": {"GET": list_requests},
     "/requests/{id}/grant": {"POST": grant_request},
     "/requests/{id}/refuse": {"POST": refuse_request},
-    "/invites": {"GET": list_invites, "POST": create_invite},
-    "/invites/accept": {"POST": accept_invite},
-    "/invites/{id}": {"DELETE": revoke_invite},
-    "/contacts": {"GET": list_contacts, "POST": create_contact},
-    "/contacts/{id}": {"DELETE": delete_contact},
+    "/invites": {"GET": invites.list_invites, "POST": invites.create_invite},
+    "/invites/accept": {"POST": invites.accept_invite},
+    "/invites/{id}": {"DELETE": invites.revoke_invite},
+    "/invites/{id}/qr.svg": {"GET": invites.show_code},
+    "/contacts": {"GET": contacts.list_contacts, "POST": contacts.create_contact},
+    "/contacts/export": {"GET": contacts.export_contacts},
+    "/contacts/import": {"POST": contacts.import_contacts},
+    "/contacts/{id}": {"DELETE": contacts.delete_contact},
+    "/contacts/{id}/block": {"POST": contacts.block_contact},
+    "/contacts/{id}/unblock": {"POST": contacts.unblock_contact},
 }
 
 
@@ -222,10 +169,3 @@ def routes(context: Context, doors: Doors) -> list[Route]:
 
     operations = [Route(BASE + path, endpoint(of), methods=list(of)) for path, of in OPERATIONS.items()]
     return [*operations, Route(f"{BASE}/openapi.json", description)]
-
-
-async def _read_object(request: Request) -> dict[str, Any]:
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise UnsupportedMediaType("Send JSON (Content-Type: application/json).")
-    return decode_object(await read_body(request, MAX_BODY))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
 from opencloudmesh.protocol import wire
-from opencloudmesh.protocol.errors import Invalid, TooLarge
+from opencloudmesh.protocol.errors import Invalid, TooLarge, UnsupportedMediaType
 
 IDLE_SECONDS = 30.0  # without a byte
+MAX_OBJECT = 65_536  # bytes
 
 
 async def read_chunks(request: Request, idle: float) -> AsyncIterator[bytes]:
@@ -53,3 +55,15 @@ async def read_request(request: Request, limit: int, public_url: str) -> wire.Re
         ),
         body=await read_body(request, limit),
     )
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """The JSON object that a person's program sends. Raises `Invalid`, `TooLarge`, `UnsupportedMediaType`."""
+    if media_type(request) not in ("", "application/json"):
+        raise UnsupportedMediaType("Send JSON (Content-Type: application/json).")
+    return wire.decode_object(await read_body(request, MAX_OBJECT))
+
+
+def media_type(request: Request) -> str:
+    """What the body is said to be, without parameters; "" where nothing is said."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -23,12 +23,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from opencloudmesh.protocol import wire
-from opencloudmesh.protocol.errors import Forbidden, Invalid, NotFound, SignatureError, Unauthenticated
+from opencloudmesh.protocol.errors import Conflict, Forbidden, Invalid, NotFound, SignatureError, Unauthenticated
 from opencloudmesh.protocol.invites import InviteAccepted
 from opencloudmesh.protocol.notifications import Notification
 from opencloudmesh.protocol.shares import NewShare
 from opencloudmesh.protocol.tokens import TokenError, TokenRequest
-from opencloudmesh.server import invites, notifications, policy, received, tokens
+from opencloudmesh.server import audit, invites, notifications, policy, received, tokens
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.outgoing import TOKEN_PATH
@@ -85,7 +85,14 @@ async def receive_acceptance(context: Context, sender: Sender, message: wire.Req
         return invites.accepted(tx, accepted, verified=sender.how).encode()
 
     with _guesses(context, sender, f"invite {accepted.token[:PREFIX]}"):
-        return await context.commit(receive)
+        try:
+            return await context.commit(receive)
+        except (Invalid, Conflict) as error:
+            host, reason = accepted.recipient_provider, error.message
+            await context.database.write(
+                lambda tx: audit.record(tx, "invite", "in", "refused", host=host, verified=sender.how, reason=reason)
+            )
+            raise
 
 
 async def receive_token_request(context: Context, sender: Sender, message: wire.Request) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import opencloudmesh
+from opencloudmesh.protocol.cards import JSCONTACT, VCARD
 from opencloudmesh.server import received, share_requests, shares
 
 Schema = dict[str, Any]
@@ -74,6 +75,8 @@ SCHEMAS: dict[str, Schema] = {
             "description": TEXT,
             "expiration": MAYBE_MOMENT,
             "verified": {"type": "string", "enum": ["rfc9421", "cavage", "unsigned"]},
+            "trust": {**TEXT, "description": "why the policy let it in"},
+            "stranger": {"type": "boolean", "description": "you do not know the sender, and nobody vouches for them"},
             "path": {**MAYBE_TEXT, "description": "where it is in your files, while accepted"},
             "created": MOMENT,
             "changed": MOMENT,
@@ -118,8 +121,12 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "NewInvite": _object(
-        {"description": TEXT, "expiration": {**MAYBE_MOMENT, "minimum": 0}},
-        optional=frozenset({"description", "expiration"}),
+        {
+            "description": {**TEXT, "description": "for yourself"},
+            "email": {**TEXT, "description": "where the cloud sends it to, if it sends mail"},
+            "expiration": {**MAYBE_MOMENT, "minimum": 0},
+        },
+        optional=frozenset({"description", "email", "expiration"}),
     ),
     "Invite": _object(
         {
@@ -129,6 +136,9 @@ SCHEMAS: dict[str, Schema] = {
             "invite": {**MAYBE_TEXT, "description": "the same as invite string, to be pasted"},
             "code": {**MAYBE_TEXT, "description": "the same as token@host"},
             "description": TEXT,
+            "email": {**TEXT, "description": "where it is sent to, if it is"},
+            "mail": {"enum": ["waiting", "sent", "failed", None], "description": "what became of the mail"},
+            "error": {**MAYBE_TEXT, "description": "why the mail is not where it should be"},
             "acceptedBy": {**MAYBE_TEXT, "description": "OCM Address"},
             "expiration": MOMENT,
             "created": MOMENT,
@@ -147,6 +157,13 @@ SCHEMAS: dict[str, Schema] = {
             "source": {"type": "string", "enum": ["invite", "share", "direct entry"]},
             "blocked": {"type": "boolean", "description": "nothing is taken from them"},
             "created": MOMENT,
+        }
+    ),
+    "Imported": _object(
+        {
+            "found": {"type": "integer", "description": "OCM Addresses in the file"},
+            "added": {"type": "integer", "description": "of them that are new"},
+            "skipped": {"type": "integer", "description": "contacts without an OCM Address"},
         }
     ),
     "Error": _object(
@@ -172,11 +189,13 @@ def _list(name: str) -> Schema:
 
 
 def _operation(
-    summary: str, status: int, answer: Schema | None = None, *, errors: tuple[int, ...] = (), body: str = ""
-) -> Schema:
+    summary: str, status: int, answer: Schema | None = None, *, errors: tuple[int, ...] = (), body: str = "",
+    file: Schema | None = None,
+) -> Schema:  # fmt: skip
+    """`answer` is in JSON, `file` a map of media types."""
     success: Schema = {"description": summary}
-    if answer is not None:
-        success["content"] = _json(answer)
+    if answer is not None or file is not None:
+        success["content"] = file or _json(answer or {})
     failures = {
         str(code): {"description": ERRORS[code], "content": _json(_reference("Error"))}
         for code in (401, 429, 503, *errors)
@@ -194,12 +213,22 @@ ERRORS = {
     404: "There is no such share.",
     409: "It contradicts what is there.",
     413: "The body is too large.",
-    415: "The body is not JSON.",
+    415: "The body is of another kind.",
     429: "Too many attempts failed.",
     502: "The other server did not do its part; `message` says what.",
     503: "Not at the moment.",
 }
 ID: Schema = {"name": "id", "in": "path", "required": True, "schema": {**TEXT, "minLength": 1}}
+
+ADDRESS_BOOK: Schema = {
+    JSCONTACT: {"schema": {"type": "array", "items": {"type": "object"}, "description": "Cards (RFC 9553)"}},
+    VCARD: {"schema": {"type": "string", "description": "vCard 4.0 (RFC 6350); 3.0 is read too"}},
+}
+
+
+def _query(name: str, schema: Schema) -> Schema:
+    return {"name": name, "in": "query", "schema": schema}
+
 
 PATHS: dict[str, Schema] = {
     "/me": {"get": _operation("Who am I here?", 200, _reference("Me"))},
@@ -276,13 +305,47 @@ PATHS: dict[str, Schema] = {
         )
     },
     "/invites/{id}": {"parameters": [ID], "delete": _operation("Nobody shall take it any more.", 204, errors=(404,))},
+    "/invites/{id}/qr.svg": {
+        "parameters": [ID],
+        "get": _operation("Its link as QR code, while it is open.", 200, file={"image/svg+xml": {}}, errors=(404,)),
+    },
     "/contacts": {
-        "get": _operation("Whom I know elsewhere, by name.", 200, _list("Contact")),
+        "get": {
+            **_operation("Whom I know elsewhere, by name.", 200, _list("Contact")),
+            "parameters": [
+                {**_query("search", TEXT), "description": "found in the name, the address or the e-mail address"}
+            ],
+        },
         "post": _operation(
             "I write down an address.", 201, _reference("Contact"), errors=(400, 413, 415), body="NewContact"
         ),
     },
-    "/contacts/{id}": {"parameters": [ID], "delete": _operation("I forget a contact.", 204, errors=(404,))},
+    "/contacts/export": {
+        "get": {
+            **_operation("My address book, for another program.", 200, file=ADDRESS_BOOK, errors=(400,)),
+            "parameters": [
+                _query("format", {"type": "string", "enum": ["jscontact", "vcard"], "default": "jscontact"})
+            ],
+        }
+    },
+    "/contacts/import": {
+        "post": {
+            **_operation("Contacts from another program.", 200, _reference("Imported"), errors=(400, 413, 415)),
+            "requestBody": {"required": True, "content": ADDRESS_BOOK},
+        }
+    },
+    "/contacts/{id}": {
+        "parameters": [ID],
+        "delete": _operation("I forget a contact; the server of one who was invited is told.", 204, errors=(404,)),
+    },
+    "/contacts/{id}/block": {
+        "parameters": [ID],
+        "post": _operation("I take nothing from them.", 200, _reference("Contact"), errors=(404,)),
+    },
+    "/contacts/{id}/unblock": {
+        "parameters": [ID],
+        "post": _operation("I take from them again.", 200, _reference("Contact"), errors=(404,)),
+    },
 }
 
 

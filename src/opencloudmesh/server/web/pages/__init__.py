@@ -15,7 +15,7 @@ from opencloudmesh.server.context import Context
 from opencloudmesh.server.outgoing import ACCEPT_PATH
 from opencloudmesh.server.views import ASK_PATH, WAYF_PATH
 from opencloudmesh.server.web.auth import Doors
-from opencloudmesh.server.web.pages import ask, files, inbox, introductions, invites, links, shares
+from opencloudmesh.server.web.pages import ask, contacts, files, inbox, introductions, invites, links, shares
 from opencloudmesh.server.web.pages.login import HOME, Endpoint, Handler, login, logout, signed_in
 from opencloudmesh.server.web.pages.visits import STATIC, Look, Static, Visit, redirect
 from opencloudmesh.server.web.pages.wayf import Wayf
@@ -56,9 +56,12 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/invites/{id}/revoke", invites.revoke),
     ("GET", ACCEPT_PATH, introductions.ask),
     ("POST", ACCEPT_PATH, introductions.accept),
-    ("GET", "/contacts", invites.show_contacts),
-    ("POST", "/contacts", invites.add_contact),
-    ("POST", "/contacts/{id}/remove", invites.remove_contact),
+    ("GET", "/invites/{id}/qr.svg", invites.picture),
+    ("GET", "/contacts", contacts.show),
+    ("POST", "/contacts", contacts.add),
+    ("GET", "/contacts/export", contacts.download),
+    ("POST", "/contacts/import", contacts.read_in),
+    ("POST", "/contacts/{id}/{change}", contacts.change),
 )
 
 

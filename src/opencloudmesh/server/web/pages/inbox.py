@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import NotFound
-from opencloudmesh.server import received
+from opencloudmesh.server import received, views
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.trees import READ, SHARE, WRITE
 from opencloudmesh.server.web.pages.visits import Visit, redirect
@@ -32,6 +32,7 @@ async def show(visit: Visit) -> Response:
         why=ENDED,
         may=may,
         verdict=verdict,
+        strangers={row.id for row in rows if views.received(row)["stranger"]},
     )
 
 

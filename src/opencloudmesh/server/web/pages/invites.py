@@ -1,4 +1,4 @@
-"""Coming to know people elsewhere: invites in both directions, and the contacts that they bring."""
+"""Coming to know people elsewhere: invites in both directions."""
 
 from __future__ import annotations
 
@@ -6,38 +6,43 @@ from typing import Any
 
 from starlette.responses import Response
 
-from opencloudmesh.protocol.errors import OcmError
+from opencloudmesh.protocol.errors import FieldError, Invalid, OcmError
 from opencloudmesh.protocol.fields import Fields
-from opencloudmesh.server import contacts, introductions, invites, views
+from opencloudmesh.server import introductions, invites, views
+from opencloudmesh.server.web.invites import DAYS, qr_code
+from opencloudmesh.server.web.invites import create as create_invite
 from opencloudmesh.server.web.pages.forms import read_form
-from opencloudmesh.server.web.pages.visits import Visit, redirect
+from opencloudmesh.server.web.pages.visits import HEADERS, Visit, redirect
 
-SOURCES = {
-    contacts.INVITE: "You exchanged an invite.",
-    contacts.SHARE: "You know each other from a share.",
-    contacts.DIRECT: "Added by hand.",
-}
+EMPTY = {"note": "", "email": "", "days": "30", "invite": ""}
 
 
 async def show(visit: Visit, error: OcmError | None = None, form: dict[str, str] | None = None) -> Response:
     """The invites that the person gave away, and the forms."""
     rows = await visit.context.database.read(lambda tx: invites.listing(tx, visit.account.id))
-    public_url, now = visit.context.config.public_url, int(visit.context.clock())
-    shown: list[dict[str, Any]] = [views.invite(row, public_url, now) for row in rows]
-    return visit.page("invites.html", error, invites=shown, active="invites", form=form or {})
+    config, now = visit.context.config, int(visit.context.clock())
+    shown: list[dict[str, Any]] = [views.invite(row, config.public_url, now) for row in rows]
+    values = {"invites": shown, "active": "invites", "form": EMPTY | (form or {}), "days": DAYS}
+    return visit.page("invites.html", error, can_mail=bool(config.mail_from), **values)
 
 
 async def create(visit: Visit) -> Response:
-    """A new invite."""
-    form = await read_form(visit.request)
+    """A new invite, sent by mail where an address is given."""
+    form = EMPTY | await read_form(visit.request)
     try:
         fields = Fields(form)
-        note = fields.text("note", required=False)
+        note, email = fields.text("note", required=False), fields.text("email", required=False).strip()
         fields.check("The invite is not complete.")
-        await visit.context.database.write(lambda tx: invites.create(tx, visit.account.id, description=note))
+        until = int(visit.context.clock()) + _days(form["days"]) * 86_400
+        await create_invite(visit.context, visit.account, description=note, email=email, expiration=until)
     except OcmError as error:
         return await show(visit, error, form)
-    return redirect("/invites", "invited")
+    return redirect("/invites", "mailed" if email else "invited")
+
+
+async def picture(visit: Visit) -> Response:
+    """The link of an invite as QR code."""
+    return await qr_code(visit.context, visit.account, visit.request.path_params["id"], HEADERS)
 
 
 async def revoke(visit: Visit) -> Response:
@@ -60,27 +65,7 @@ async def accept(visit: Visit) -> Response:
     return redirect("/contacts", "met")
 
 
-async def show_contacts(visit: Visit, error: OcmError | None = None, form: dict[str, str] | None = None) -> Response:
-    """Whom the person knows elsewhere."""
-    rows = await visit.context.database.read(lambda tx: contacts.listing(tx, visit.account.id))
-    return visit.page("contacts.html", error, contacts=rows, active="contacts", form=form or {}, sources=SOURCES)
-
-
-async def add_contact(visit: Visit) -> Response:
-    """Somebody's address is written down."""
-    form = await read_form(visit.request)
-    try:
-        fields = Fields(form)
-        address, name = fields.address("address"), fields.text("name", required=False).strip()
-        fields.check("An address looks like name@cloud.example.")
-        await visit.context.database.write(lambda tx: contacts.meet(tx, visit.account.id, address, name=name))
-    except OcmError as error:
-        return await show_contacts(visit, error, form)
-    return redirect("/contacts", "noted")
-
-
-async def remove_contact(visit: Visit) -> Response:
-    """A contact is forgotten."""
-    contact_id = visit.request.path_params["id"]
-    await visit.context.database.write(lambda tx: contacts.remove(tx, visit.account.id, contact_id))
-    return redirect("/contacts", "forgotten")
+def _days(text: str) -> int:
+    if text not in map(str, DAYS):
+        raise Invalid("Choose how long the invite is good.", fields=[FieldError("days", "INVALID")])
+    return int(text)
