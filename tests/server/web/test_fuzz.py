@@ -167,6 +167,7 @@ CHECKS = [
     response_schema_conformance,
     unsupported_method,
 ]
+FRAMING = {"content-length", "transfer-encoding", "host", "connection"}  # of the HTTP library, which answers by itself
 OUTWARD = {"POST /invites/accept"}  # asks any server that is named; tests/journeys/test_invites.py has it
 HERE = sorted({f"{method} {path}" for path, methods in OPERATIONS.items() for method in methods} - OUTWARD)
 
@@ -180,6 +181,7 @@ def test_the_api_answers_as_described(stage: Stage, operation: str, mode: Genera
     @BRIEF
     @given(schema[path][method].as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
+        case.headers = {name: value for name, value in (case.headers or {}).items() if name.lower() not in FRAMING}
         before, url = stage.cloud.stored(), stage.cloud.url + BASE
         answer = case.call_and_validate(base_url=url, auth=("einstein", PASSWORD), checks=CHECKS, timeout=20)
         assert answer.status_code < 400 or stage.cloud.stored() == before
