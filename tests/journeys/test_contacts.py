@@ -132,7 +132,7 @@ async def test_a_share_of_a_stranger_is_shown_with_a_warning(one, two, marie, tr
     share = await offered(one, two)
     update = schema.received.update().values(trust=trust)
     two.context.database.write_now(lambda tx: tx.run(update))
-    strange = trust in ("stranger", "anybody", "")
+    strange = trust in ("stranger", "")
     shown = await two.api("GET", f"received/{share['id']}", who="marie")
     assert (shown["stranger"], shown["trust"]) == (strange, trust)
     assert ("You do not know this sender" in (await marie.open("/inbox")).text) == strange

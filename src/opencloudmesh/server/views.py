@@ -15,7 +15,8 @@ from opencloudmesh.protocol.invites import encode
 SPELLINGS = ("link", "invite", "code")
 WAYF_PATH = "/wayf"  # where somebody who was given the link of an invite says which server is theirs
 
-STRANGE = ("stranger", "anybody", "")  # words of `received.trust` that say nothing for the sender
+# Words of `received.trust` that call for a warning: one of the policy, and none in rows from before there was one.
+STRANGE = ("stranger", "")
 
 Row = sa.Row[Any]
 
@@ -43,7 +44,7 @@ def share(row: Row) -> dict[str, Any]:
 def received(row: Row) -> dict[str, Any]:
     """A row of `received`. `verified` says how the sender is known, `path` where it is in the tree.
 
-    `stranger`: the sender was let in on no grounds but that anybody is, and is no contact.
+    `stranger`: the sender was let in with a warning, and is no contact.
     """
     return {
         "id": row.id,
