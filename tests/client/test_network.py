@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gzip
 import socket
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.client.certificates import authority, server_context
@@ -26,6 +28,17 @@ SHORT = Timeouts(connect=0.5, idle=0.3, total=0.3)
 async def network() -> AsyncIterator[Network]:
     async with Network(OPEN, user_agent="OpenCloudMesh/1.2.3") as network:
         yield network
+
+
+def in_time(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """A test that fails where a limit does not hold, instead of waiting with it."""
+
+    @functools.wraps(test)
+    async def limited(*args: Any, **more: Any) -> None:
+        async with asyncio.timeout(20):
+            await test(*args, **more)
+
+    return limited
 
 
 async def _dribble(exchange: Exchange, data: bytes) -> None:
@@ -117,6 +130,7 @@ async def test_a_body_over_the_limit_is_refused(network: Network) -> None:
         assert len((await network.request("GET", peer.url, limit=10)).body) == 10
 
 
+@in_time
 async def test_a_body_without_end_is_cut_off(network: Network) -> None:
     gone = asyncio.Event()
 
@@ -225,6 +239,7 @@ async def test_a_name_that_does_not_exist_is_told_as_such() -> None:
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"])
+@in_time
 async def test_silence_is_ended_by_the_idle_limit(network: Network, answer: bytes) -> None:
     async def silent(exchange: Exchange) -> None:
         await exchange.request()
@@ -246,6 +261,7 @@ async def test_silence_is_ended_by_the_idle_limit(network: Network, answer: byte
     ],
     ids=["headers", "body", "informational"],
 )
+@in_time
 async def test_an_answer_byte_by_byte_is_ended_by_the_total_limit(network: Network, answer: bytes) -> None:
     async def slow(exchange: Exchange) -> None:
         await exchange.request()
@@ -256,6 +272,7 @@ async def test_an_answer_byte_by_byte_is_ended_by_the_total_limit(network: Netwo
             await network.request("GET", peer.url, timeout=SHORT)
 
 
+@in_time
 async def test_headers_byte_by_byte_end_a_stream_too(network: Network) -> None:
     async def slow(exchange: Exchange) -> None:
         await exchange.request()
@@ -268,6 +285,7 @@ async def test_headers_byte_by_byte_end_a_stream_too(network: Network) -> None:
                     raise AssertionError
 
 
+@in_time
 async def test_a_name_server_that_hangs_is_ended_by_the_total_limit() -> None:
     async def resolver(host: str, port: int) -> list[str]:
         await asyncio.Event().wait()
@@ -426,6 +444,7 @@ async def test_a_change_is_sent_once_and_on_a_fresh_connection(network: Network,
         assert peer.connections == 1
 
 
+@in_time
 async def test_only_so_many_requests_to_one_peer_are_under_way_at_once() -> None:
     under_way = 0
     most = 0
@@ -448,6 +467,7 @@ async def test_only_so_many_requests_to_one_peer_are_under_way_at_once() -> None
         assert most == 3
 
 
+@in_time
 async def test_streams_leave_room_for_questions_and_waiting_is_our_own_fault() -> None:
     async def hanging(exchange: Exchange) -> None:
         head = await exchange.request()

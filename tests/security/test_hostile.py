@@ -268,9 +268,11 @@ async def test_a_body_that_stands_still_is_given_up(stage: Stage, monkeypatch: p
     method = "PUT" if "dav" in route else "POST"
     fields = f"Host: {stage.cloud.host}\r\nAuthorization: {basic('einstein')}\r\nContent-Length: 100\r\n"
     writer.write(f"{method} {route} HTTP/1.1\r\n{fields}Content-Type: application/json\r\n\r\n{{".encode())
-    async with asyncio.timeout(10):
-        status = (await reader.readline()).split()[1]
-    writer.close()
+    try:
+        async with asyncio.timeout(10):
+            status = (await reader.readline()).split()[1]
+    finally:
+        writer.close()
     assert status == b"400"
     assert stage.cloud.stored() == before
     assert not stage.cloud.file("einstein", "x.txt").exists()

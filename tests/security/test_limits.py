@@ -294,6 +294,7 @@ async def test_an_unsigned_message_makes_us_ask_no_more_than_a_signed_one(stage:
         some = [asyncio.create_task(claim(number)) for number in range(discovery.OF_ONE_ADDRESS)]
         await _until(lambda: strangers.connections == discovery.OF_ONE_ADDRESS)
         assert (await claim(100)).status == 503
+        assert strangers.connections == discovery.OF_ONE_ADDRESS
         go.set()
         await asyncio.gather(*some)
     assert len(stage.cloud.rows(received.listing)) == 1
