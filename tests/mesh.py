@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import uvicorn
@@ -129,13 +130,16 @@ class Server:
 
 @asynccontextmanager
 async def serve(folder: Path, *, database_url: str | None = None, clock: Clock | None = None,
-                decided: Mapping[str, tuple[str, ...]] = MappingProxyType({}), **settings: Any
-                ) -> AsyncIterator[Server]:  # fmt: skip
-    """One cloud, with the settings given; `decided` is its policy where that is not the default."""
+                decided: Mapping[str, tuple[str, ...]] = MappingProxyType({}), listen: tuple[str, int] | None = None,
+                **settings: Any) -> AsyncIterator[Server]:  # fmt: skip
+    """One cloud, with the settings given; `decided` is its policy where that is not the default.
+
+    It is on a free port of loopback; or where it is to `listen`, and then `public_url` leads there.
+    """
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", 0))
-        host = f"localhost:{listening.getsockname()[1]}"
+        listening.bind(listen or ("127.0.0.1", 0))
+        host = urlsplit(settings["public_url"]).netloc if listen else f"localhost:{listening.getsockname()[1]}"
         options = {"data": folder, "public_url": f"http://{host}", "development": True, "worker": False, **settings}
         options["database_url"] = database_url or sqlite_url(folder)
         give_rsa_key(folder)

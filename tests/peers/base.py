@@ -113,6 +113,10 @@ class Peer:
         """How the family names a person to other servers: by default the login."""
         return name
 
+    def address(self, user: str) -> str:
+        """Somebody here, as others write it."""
+        return f"{self.people[user].id}@{self.host}"
+
     def put_file(self, user: str, path: str, content: bytes) -> None:
         """A file in a user's folder; missing folders are made."""
         target = self.people[user].folder / path.strip("/")
@@ -126,6 +130,11 @@ class Peer:
     def file(self, user: str, path: str) -> bytes:
         """What is in a user's file now."""
         return (self.people[user].folder / path.strip("/")).read_bytes()
+
+    def tree(self, user: str, path: str) -> set[str]:
+        """All paths below a user's folder, relative to it."""
+        root = self.people[user].folder / path.strip("/")
+        return {str(each.relative_to(root)) for each in root.rglob("*")}
 
     def shared(self, share: Sent) -> Path:
         """Where the shared file or folder is."""

@@ -19,6 +19,7 @@ from tests.peers.base import Peer
 from tests.peers.davclient import SabreClient
 from tests.peers.davserver import NC, OC, OCS, Dav, Style, Tree, basic_properties
 from tests.peers.ocs import FORM, OCS_PROVIDER, OCS_SHARES, WEBDAV, ocs, ocs_ok, php_answer
+from tests.peers.userapi import UserApi
 from tests.peers.values import (
     AccessError,
     Answer,
@@ -100,6 +101,7 @@ class SabrePeer(Peer):
     def __init__(self, *, allow_http: bool, style: Style) -> None:
         super().__init__(allow_http=allow_http)
         self.dav = Dav(style)
+        self.users: UserApi | None = None  # tests drive the methods; another process comes as a user does
         for path in ("/ocs-provider/", "/ocs-provider/index.php"):
             self.routes["GET", path] = self._ocs_provider
         self.routes["GET", "/status.php"] = self._status
@@ -108,7 +110,9 @@ class SabrePeer(Peer):
     # --- serving files ----------------------------------------------------------------------------------------
 
     async def otherwise(self, call: Call) -> Answer:
-        """Files under the public root, OCS under its own, 404 for the rest."""
+        """Files under the public root, OCS under its own, what is for users, 404 for the rest."""
+        if self.users and (answer := await self.users.answer(call)):
+            return answer
         if call.path.startswith(WEBDAV) or call.path == WEBDAV.rstrip("/"):
             return self._files_of(call)
         if call.method == "POST" and call.path.startswith(f"{OCS_SHARES}/"):
