@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 from tests import postgres
+from tests.journeys.foreign.matrix import Matrix
 from tests.tools import find, require
 
 from opencloudmesh.server import migrate
@@ -100,6 +101,16 @@ def postgresql() -> Iterator[psycopg.Connection[Any]]:
 
 def _url(server: psycopg.Connection[Any], name: str) -> str:
     return f"postgresql+psycopg://postgres@/{name}?host={server.info.host}"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-matrix", action="store_true", help="write what works with whom into its page")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What the journeys with other families show is held against the page that says it."""
+    if not hasattr(config, "workerinput"):  # a worker of xdist sends its reports home
+        config.pluginmanager.register(Matrix(config))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,4 +1,4 @@
-"""Whom our server is run against, and what each of them cannot do: every line with its reason.
+"""Whom our server is run against, and what does not work with each of them: every line with its reason.
 
 Nothing is left out of a test in silence: what a family cannot do is tried all the same and must not work, so that a
 line which is no longer true fails.
@@ -6,28 +6,74 @@ line which is no longer true fails.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from tests.peers import live
 from tests.peers.families import INVITES
 from tests.peers.values import PeerError
 
 SILENT = "sends no notifications and does not look at those that come"
-READ_ONLY = "mounts to read only"
+READ_ONLY = "its users only read what is shared with them"
+FILES_ONLY = "knows single files only"
+
+# What the two servers do together, by who begins. Of the same words the doer is another in each direction: in the first
+# our user shares and theirs writes, in the second theirs shares and ours writes.
+WE, IT, INVITE, TOKEN = "we share with it", "it shares with us", "invites", "tokens"
+ACCESS = ("list", "read", "write", "create a folder", "move", "delete")
+FOLDERS = ("share a folder", "list", "create a folder", "move", "delete")
+FLOWS: Mapping[str, Mapping[str, str]] = {  # and how the page says it
+    WE: {
+        "discover": "we read its discovery document",
+        "share a file": "we share a file",
+        "share a folder": "we share a folder",
+        "accept": "its user accepts",
+        "tell accepted": "it tells us that its user accepted",
+        **{what: f"its user can {what}" for what in ACCESS},
+        "decline": "its user declines, also later",
+        "tell declined": "it tells us that its user declined",
+        "unshare": "we unshare, and its user gets nothing more",
+        "hear unshared": "it hears that we unshared",
+    },
+    IT: {
+        "discover": "it reads our discovery document",
+        "share a file": "it shares a file",
+        "share a folder": "it shares a folder",
+        "accept": "our user accepts",
+        "hear accepted": "it hears that our user accepted",
+        **{what: f"our user can {what}" for what in ACCESS},
+        "decline": "our user declines, also later",
+        "hear declined": "it hears that our user declined",
+        "unshare": "it unshares, and our user gets nothing more",
+        "tell unshared": "it tells us that it unshared",
+        "find out": "we find out that it unshared, told or not",
+    },
+    INVITE: {"take ours": "its user accepts an invite of ours", "give one": "our user accepts an invite of its user"},
+    TOKEN: {
+        "ask for one": "it gets a token from us for what we share",
+        "give one": "we get a token from it for what it shares",
+    },
+}
+Flow = tuple[str, str]  # direction and name
+Reasons = Mapping[Flow, str]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One family and generation. `dialect` is what we are to take it for; `options` start the emulated server."""
+    """One family and generation. `dialect` is what we are to take it for; `options` start the emulated server.
+
+    `cannot`: what does not work, and why. `without`: what there is not for this family, which nothing can show.
+    """
 
     name: str
     dialect: str
     signed: str  # how a share of its is known: "cavage", "rfc9421", "unsigned"
     signs_for_it: str | None  # how we sign for it
     options: Mapping[str, Any] = field(default_factory=dict)
-    cannot: Mapping[str, str] = field(default_factory=dict)
+    cannot: Reasons = field(default_factory=dict)
+    without: Reasons = field(default_factory=dict)
 
     @property
     def family(self) -> str:
@@ -39,54 +85,70 @@ class Kind:
         """Whether it shares only with people who were invited."""
         return self.family in INVITES
 
-    def can(self, what: str) -> bool:
-        """One of `ABILITIES`."""
-        assert what in ABILITIES
-        return what not in self.cannot
+    def has(self, direction: str, name: str) -> bool:
+        """Whether there is such a thing."""
+        assert name in FLOWS[direction]
+        return (direction, name) not in self.without
+
+    def can(self, direction: str, name: str) -> bool:
+        """Whether it works."""
+        return self.has(direction, name) and (direction, name) not in self.cannot
 
 
-# Of a share of ours: what their user can do with it, and what the two servers tell each other.
-# Of a share of theirs: what can be offered to us, and what they tell and hear.
-ABILITIES = (
-    "discover",
-    "take a folder",
-    "write",
-    "tell accepted",
-    "tell declined",
-    "hear unshared",
-    "give a folder",
-    "give to write",
-    "hear accepted",
-    "hear declined",
-    "tell unshared",
+def _because(reason: str, direction: str, *names: str) -> dict[Flow, str]:
+    return {(direction, name): reason for name in names}
+
+
+_NO_INVITES = _because("has no invites", INVITE, *FLOWS[INVITE])
+_NO_TOKENS = _because("has no tokens", TOKEN, *FLOWS[TOKEN])
+_PLAIN: dict[str, Any] = {"without": _NO_INVITES | _NO_TOKENS}
+_CHANGES = ("write", "create a folder", "move", "delete")
+_SEAFILE: dict[str, Any] = {
+    "cannot": _because(READ_ONLY, WE, *_CHANGES) | _because("shares to read only", IT, *_CHANGES),
+    "without": {**_PLAIN["without"], **_because("what arrived is there", WE, "accept", "tell accepted")},
+}
+_SILENT = _because(SILENT, WE, "tell accepted", "tell declined", "hear unshared") | _because(
+    SILENT, IT, "hear accepted", "hear declined", "tell unshared"
+)
+_GO = (
+    _because(FILES_ONLY, WE, *FOLDERS)
+    | _because(FILES_ONLY, IT, *FOLDERS)
+    | _because(READ_ONLY, WE, "write")
+    | _because("answers 501 to all changes", IT, "write")
 )
 
-_SEAFILE = {
-    "write": READ_ONLY,
-    "tell accepted": "has no accepting: what arrived is there",
-    "give to write": "shares to read only",
-}
-_REVA = dict.fromkeys(("tell accepted", "tell declined", "hear unshared"), SILENT) | dict.fromkeys(
-    ("hear accepted", "hear declined", "tell unshared"), SILENT
-)
-_OPENCLOUD = {**_REVA, "discover": "asks nobody for a document when it shares; the operator lists the address"}
-_GO = {
-    "take a folder": "knows single files only (501)",
-    "write": READ_ONLY,
-    "give a folder": "knows single files only",
-    "give to write": "answers 501 to all changes",
-}
-
-KINDS = (
-    Kind("nextcloud-28", "nextcloud", "unsigned", None),
-    Kind("nextcloud-30", "nextcloud", "unsigned", None),
-    Kind("nextcloud-32", "nextcloud", "cavage", "cavage"),
-    Kind("nextcloud-34", "nextcloud", "cavage", "cavage"),
-    Kind("owncloud-10", "owncloud", "unsigned", None),
-    Kind("seafile", "seafile", "unsigned", None, cannot=_SEAFILE),
-    Kind("reva", "reva", "unsigned", None, cannot=_REVA),
-    Kind("reva, tokens demanded", "reva", "unsigned", None, options={"require_token": True}, cannot=_REVA),
-    Kind("opencloud", "opencloud", "unsigned", None, cannot=_OPENCLOUD),
+EMULATED = (
+    Kind("nextcloud-28", "nextcloud", "unsigned", None, **_PLAIN),
+    Kind("nextcloud-30", "nextcloud", "unsigned", None, **_PLAIN),
+    Kind("nextcloud-32", "nextcloud", "cavage", "cavage", **_PLAIN),
+    Kind("nextcloud-34", "nextcloud", "cavage", "cavage", **_PLAIN),
+    Kind("owncloud-10", "owncloud", "unsigned", None, **_PLAIN),
+    Kind("seafile", "seafile", "unsigned", None, **_SEAFILE),
+    Kind(
+        "reva",
+        "reva",
+        "unsigned",
+        None,
+        cannot=_SILENT | _because("asks for one only where the share demands it", TOKEN, "ask for one"),
+    ),
+    Kind(
+        "reva, tokens demanded",
+        "reva",
+        "unsigned",
+        None,
+        options={"require_token": True},
+        cannot=_SILENT | _because("asks for one only where the share demands it", TOKEN, "ask for one"),
+    ),
+    Kind(
+        "opencloud",
+        "opencloud",
+        "unsigned",
+        None,
+        cannot=_SILENT
+        | _because("asks nobody; its operator lists the address", IT, "discover")
+        | _because("answers 500 for what is gone, which may mean anything", IT, "find out"),
+        without=_NO_TOKENS,
+    ),
     Kind("opencloudmesh-go", "opencloudmesh-go", "rfc9421", "rfc9421", cannot=_GO),
     Kind(
         "opencloudmesh-go, tokens optional",
@@ -99,13 +161,35 @@ KINDS = (
 )
 
 
-def those_that(what: str) -> Any:
-    """Every family that can do something."""
-    return pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.can(what)], ids=lambda kind: kind.name)
+def run_against(account: live.Account | None) -> tuple[Kind, ...]:
+    """All of them, or the one that is like the real server of `OCM_TEST_PEER`."""
+    if account is None:
+        return EMULATED
+    found = tuple(kind for kind in EMULATED if kind.name == account.kind)
+    if not found:
+        names = "; ".join(kind.name for kind in EMULATED)
+        raise pytest.UsageError(f"OCM_TEST_PEER: {account.kind} is none of {names}")
+    return found
 
 
-everybody = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-by_invite = pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.by_invite], ids=lambda kind: kind.name)
+KINDS = run_against(live.configured())
+
+
+def _each(kinds: Iterable[Kind]) -> Any:
+    return pytest.mark.parametrize("kind", list(kinds), ids=lambda kind: kind.name)
+
+
+def those_that(direction: str, name: str) -> Any:
+    """Every family with which something works."""
+    return _each(kind for kind in KINDS if kind.can(direction, name))
+
+
+def those_with(direction: str) -> Any:
+    """Every family that has something of this direction."""
+    return _each(kind for kind in KINDS if any(kind.has(direction, name) for name in FLOWS[direction]))
+
+
+everybody = _each(KINDS)
 
 
 async def works(doing: Awaitable[object]) -> bool:

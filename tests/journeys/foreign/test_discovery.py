@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.journeys.foreign.kinds import everybody, those_that
+from tests.journeys.foreign.kinds import IT, WE, everybody
+from tests.peers.live import Live
 from tests.peers.sabre import SabrePeer
 
 from opencloudmesh.protocol.dialects import dialect_of
@@ -18,13 +19,20 @@ async def test_we_take_a_peer_for_what_it_is(pair):
     assert dialect_of(found).family == pair.kind.dialect
     assert signature_family(found) == pair.kind.signs_for_it
     assert found.end_point.startswith(pair.peer.base_url)
-    assert found.webdav_url.startswith(pair.peer.base_url)
+    pair.shows(WE, "discover", found.webdav_url.startswith(pair.peer.base_url))
 
 
-@those_that("discover")
+@everybody
 async def test_a_peer_reads_our_document(pair):
     cloud, peer = pair.cloud, pair.peer
+    if isinstance(peer, Live):
+        pytest.skip("a real server does not show what it has read; what it shares shows that it has found us")
     peer.sent.clear()
+    if not hasattr(peer, "discover"):
+        await pair.they_put("in.txt", b"hello")
+        await pair.they_share("in.txt", accept=False)
+        pair.shows(IT, "discover", "GET" in [exchange.method for exchange in peer.sent])
+        return
     if isinstance(peer, SabrePeer):
         found = await peer.discover(peer.url_of(cloud.host))
         assert (found.end_point, found.webdav) == (f"{cloud.url}/ocm", cloud.url + WEBDAV_PATH)
@@ -34,7 +42,7 @@ async def test_a_peer_reads_our_document(pair):
         assert document["endPoint"] == f"{cloud.url}/ocm"
         assert [kind["name"] for kind in document["resourceTypes"]] == ["file", "folder"]
         assert {kind["protocols"]["webdav"] for kind in document["resourceTypes"]} == {WEBDAV_PATH}
-    assert [exchange.status for exchange in peer.sent] == [200]
+    pair.shows(IT, "discover", [exchange.status for exchange in peer.sent] == [200])
 
 
 @pytest.mark.parametrize("path", ["/.well-known/ocm", "/ocm-provider", "/ocm-provider/", "/ocm-provider/index.php"])

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.journeys.foreign.conftest import OURS, THEIRS
-from tests.journeys.foreign.kinds import by_invite
+from tests.journeys.foreign.conftest import OURS, THEIRS, foreign
+from tests.journeys.foreign.kinds import INVITE, those_with
 from tests.mesh import settled
-from tests.peers.families import start
 from tests.peers.invites import read_invite
 from tests.peers.values import InviteError
 
@@ -22,8 +21,7 @@ def cloud_url(database_url):
 @pytest.fixture
 async def peer(kind, cloud):
     """As in `pair`, but nobody knows anybody yet."""
-    async with await start(kind.family, **kind.options) as started:
-        started.add_user(THEIRS, "Alice")
+    async with foreign(kind, cloud) as started:
         started.trust(cloud.host)
         started.put_file(THEIRS, "in.txt", b"hello")
         yield started
@@ -34,19 +32,19 @@ async def our_invite(cloud):
     return read_invite(invite["invite"])
 
 
-@by_invite
-async def test_they_take_an_invite_of_ours(kind, cloud, peer):
+@those_with(INVITE)
+async def test_they_take_an_invite_of_ours(kind, cloud, peer, shows):
     contact = await peer.accept_invite(THEIRS, *await our_invite(cloud))
     assert (contact.user_id, contact.name) == (OURS, "Marie Curie")
     (known,) = await cloud.api("GET", "contacts", who=OURS)
-    assert (known["name"], known["source"]) == ("Alice", "invite")
+    shows(INVITE, "take ours", (known["name"], known["source"]) == ("Alice", "invite"))
 
 
-@by_invite
-async def test_we_take_an_invite_of_theirs_and_share_both_ways(kind, cloud, peer):
+@those_with(INVITE)
+async def test_we_take_an_invite_of_theirs_and_share_both_ways(kind, cloud, peer, shows):
     body = {"invite": peer.create_invite(THEIRS)}
     known = await cloud.api("POST", "invites/accept", body, who=OURS, status=201)
-    assert known["name"] == "Alice"
+    shows(INVITE, "give one", known["name"] == "Alice")
     cloud.put(OURS, "note.txt", b"radium")
     body = {"path": "note.txt", "shareWith": known["address"]}
     share = await cloud.api("POST", "shares", body, who=OURS, status=201)
@@ -57,7 +55,7 @@ async def test_we_take_an_invite_of_theirs_and_share_both_ways(kind, cloud, peer
     assert offer["name"] == "in.txt"
 
 
-@by_invite
+@those_with(INVITE)
 async def test_an_invite_is_not_taken_by_a_second_person(kind, cloud, peer):
     peer.add_user("eve")
     token, host = await our_invite(cloud)
@@ -67,7 +65,7 @@ async def test_an_invite_is_not_taken_by_a_second_person(kind, cloud, peer):
     assert refused.value.status == 409
 
 
-@by_invite
+@those_with(INVITE)
 async def test_an_invite_that_was_never_given_is_refused_on_both_sides(kind, cloud, peer):
     with pytest.raises(InviteError) as refused:
         await peer.accept_invite(THEIRS, "never-given", cloud.host)
@@ -76,7 +74,7 @@ async def test_an_invite_that_was_never_given_is_refused_on_both_sides(kind, clo
     assert await cloud.api("GET", "contacts", who=OURS) == []
 
 
-@by_invite
+@those_with(INVITE)
 async def test_nobody_shares_with_whom_they_have_not_met(kind, cloud, peer):
     cloud.put(OURS, "note.txt", b"radium")
     person = peer.people[THEIRS]
@@ -91,10 +89,10 @@ async def test_nobody_shares_with_whom_they_have_not_met(kind, cloud, peer):
         assert "invite" in told["error"]
 
 
-@by_invite
+@those_with(INVITE)
 async def test_a_person_who_was_invited_is_known_by_the_sender_of_their_shares(pair):
     """Where only invited people are let through. OpenCloud spells its people otherwise in a share than in an invite."""
     pair.cloud.context.database.write_now(lambda tx: policy.put(tx, "incoming", (policy.INVITED,)))
-    pair.peer.put_file(THEIRS, "note.txt", b"hello")
+    await pair.they_put("note.txt", b"hello")
     _, offer = await pair.they_share("note.txt", accept=False)
     assert pair.cloud.rows(received.get, offer["id"]).trust == policy.INVITED
