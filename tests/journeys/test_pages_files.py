@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from urllib.parse import quote
 
 import pytest
@@ -34,6 +36,40 @@ async def test_folders_come_first(one, einstein):
     one.put("einstein", "Z/b.txt", b"")
     links = [link for link in (await einstein.open("/")).links if link in ("/files/Z", "/download/a.txt")]
     assert links == ["/files/Z", "/download/a.txt"]
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("", ["Ab", "b", "a1.txt", "B2.txt", "c.txt"]),
+        ("sort=name", ["Ab", "b", "a1.txt", "B2.txt", "c.txt"]),
+        ("sort=-name", ["b", "Ab", "c.txt", "B2.txt", "a1.txt"]),
+        ("sort=size", ["Ab", "b", "c.txt", "a1.txt", "B2.txt"]),
+        ("sort=-size&search=.TXT", ["B2.txt", "a1.txt", "c.txt"]),
+        ("sort=-changed", ["Ab", "b", "a1.txt", "c.txt", "B2.txt"]),
+        ("search=+b+", ["Ab", "b", "B2.txt"]),
+        ("search=zz&sort=nonsense", []),
+    ],
+)
+async def test_a_folder_is_sorted_and_searched(one, einstein, query, shown):
+    for number, (name, size) in enumerate([("B2.txt", 30), ("c.txt", 1), ("a1.txt", 20)]):
+        one.put("einstein", name, b"x" * size)
+        os.utime(one.file("einstein", name), (1000 + number, 1000 + number))
+    for folder in ("b", "Ab"):
+        one.file("einstein", folder).mkdir()
+        os.utime(one.file("einstein", folder), (1000, 1000))
+    page = await einstein.open(f"/files/?{query}")
+    named = [re.fullmatch("/(files|download)/([^?]+)", link) for link in page.links]
+    assert [match[2] for match in named if match] == shown
+    if not shown:
+        assert "Nothing in this folder has “zz” in its name." in page.text
+
+
+async def test_a_form_that_did_not_work_stays_open(einstein):
+    assert [tag for tag in (await einstein.open("/files/")).tags if tag == ("details", {"open": None})] == []
+    page = await einstein.submit("/folder/", status=400, name="a/b")
+    opened = page.tags.index(("details", {"open": None}))
+    assert ("form", {"method": "post", "action": "/folder/", "class": "card"}) in page.tags[opened : opened + 4]
 
 
 async def test_an_upload_keeps_what_is_there_unless_told_otherwise(one, einstein):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,12 @@ from opencloudmesh.server.web import dav
 from opencloudmesh.server.web.pages.forms import Upload, read_form
 from opencloudmesh.server.web.pages.visits import Visit, redirect, when
 
-NANO = 1_000_000_000
+# How a folder may be sorted, folders first in any case; with "-" the other way round.
+SORTS: dict[str, Callable[[Entry], Any]] = {
+    "name": lambda entry: entry.name.casefold(),
+    "size": lambda entry: entry.size,
+    "changed": lambda entry: entry.modified_ns,
+}
 MAX_SUFFIX = 16  # characters of a file name that stay behind the number of a second one
 
 
@@ -47,9 +52,10 @@ class Around:
         return self.origin is None or WRITE in self.origin.permissions
 
 
-async def folder(visit: Visit, error: OcmError | None = None) -> Response:
-    """What is in a folder."""
-    path = asked(visit)
+async def folder(visit: Visit, error: OcmError | None = None, doing: str = "") -> Response:
+    """What is in a folder, sorted and searched as the query says; `doing` is the form that did not work."""
+    path, query = asked(visit), visit.request.query_params
+    sort, search = query.get("sort", ""), query.get("search", "").strip()
     note, entries = "", []
     try:
         entries = await visit.tree.list(path)
@@ -66,13 +72,16 @@ async def folder(visit: Visit, error: OcmError | None = None) -> Response:
     peer = around.peers.get(around.origin.host) if around.origin is not None else None
     if not note and peer is not None and peer.failing_since:
         note = f"{peer.host} has not been reachable since {when(peer.failing_since)}. You see what was there last."
-    lines = [_line(entry, around) for entry in entries]
+    lines = [_line(entry, around) for entry in arranged(entries, sort, search)]
     return visit.page(
         "folder.html",
         error,
         path=path,
         crumbs=crumbs(path),
-        lines=sorted(lines, key=lambda line: (not line.entry.is_folder, line.entry.name.casefold())),
+        lines=lines,
+        sort=sort if sort.removeprefix("-") in SORTS else "name",
+        search=search,
+        doing=doing,
         around=around,
         note=note,
     )
@@ -111,7 +120,7 @@ async def upload(visit: Visit) -> Response:
                 await unlocked(visit, target, member=True)
                 await visit.tree.write(target, part.chunks)
 
-    response = await _changed(visit, put, "uploaded")
+    response = await _changed(visit, put, "uploaded", "upload")
     await body.skip()
     return response
 
@@ -125,7 +134,7 @@ async def make_folder(visit: Visit) -> Response:
         await unlocked(visit, target, member=True)
         await visit.tree.make_folder(target)
 
-    return await _changed(visit, make, "made")
+    return await _changed(visit, make, "made", "folder")
 
 
 async def ask_name(visit: Visit) -> Response:
@@ -164,6 +173,14 @@ async def delete(visit: Visit) -> Response:
         return await _confirm(visit, entry, error)
     visit.context.wake.set()  # peers may have to be told
     return redirect(f"/files/{await _nearest(visit, parent(entry.path))}", "left" if entry.mounted else "deleted")
+
+
+def arranged(entries: Iterable[Entry], sort: str, search: str) -> list[Entry]:
+    """The entries that have the searched words in their name, in the order asked for, or else by name."""
+    found = sorted((entry for entry in entries if search.casefold() in entry.name.casefold()), key=SORTS["name"])
+    if sort.removeprefix("-") in SORTS:
+        found.sort(key=SORTS[sort.removeprefix("-")], reverse=sort.startswith("-"))
+    return sorted(found, key=lambda entry: not entry.is_folder)
 
 
 def asked(visit: Visit) -> str:
@@ -249,10 +266,10 @@ async def _confirm(visit: Visit, entry: Entry, error: OcmError | None = None) ->
     )  # fmt: skip
 
 
-async def _changed(visit: Visit, change: Callable[[], Awaitable[None]], done: str) -> Response:
+async def _changed(visit: Visit, change: Callable[[], Awaitable[None]], done: str, doing: str) -> Response:
     """The folder again, after something was done in it, or with what stood in the way."""
     try:
         await change()
     except OcmError as error:
-        return await folder(visit, error)
+        return await folder(visit, error, doing)
     return redirect(f"/files/{asked(visit)}", done)
