@@ -27,7 +27,7 @@ async def test_two_people_share_a_file_by_pages_alone(one, two, einstein, marie)
     ):  # fmt: skip
         assert words in inbox.text
     accepted = await marie.submit(inbox.form("/inbox/.*/accept"))
-    assert "/files/Shares/note.txt" in accepted.links
+    assert "/download/Shares/note.txt" in accepted.links
     await settled(one, two)
     assert "Accepted" in (await einstein.open("/share/note.txt")).text
     assert "from Albert Einstein" in (await marie.open("/files/Shares")).text

@@ -1,0 +1,137 @@
+"""A person in front of a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request
+from tests.mesh import PASSWORD, Server
+
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
+PATIENCE = 20_000  # milliseconds that a busy machine may take for a page
+
+# In the dark only colours are other ones, and those do not depend on the size.
+EVERYTHING = {"rules": {"target-size": {"enabled": True}}}
+COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+LOOKS = ((PHONE, "light", EVERYTHING), (DESKTOP, "dark", COLOURS), (DESKTOP, "light", EVERYTHING))
+
+# What can be used on a page, by keyboard too. Radio buttons of one name are one stop, and arrows go on from there.
+CONTROLS = "a[href], button, input:not([type=hidden], [type=radio]), select, textarea, summary"
+# Controls that can be seen and were not reached; the one that has the focus is marked as reached, if one sees it.
+REACH = """controls => {
+    const shown = element => element.checkVisibility({visibilityProperty: true}) && !element.closest('.skip');
+    const focused = document.activeElement;
+    if (focused && getComputedStyle(focused).outlineStyle !== 'none') focused.dataset.reached = 'yes';
+    return [...document.querySelectorAll(controls)].filter(shown).filter(element => !element.dataset.reached)
+        .map(element => element.outerHTML);
+}"""
+
+
+class Person:
+    """One browser window of a person at a cloud."""
+
+    def __init__(self, page: Page, server: Server, hosts: set[str]) -> None:
+        self.page, self.server = page, server
+        self.problems: list[str] = []
+        self._hosts = hosts
+        page.set_default_timeout(PATIENCE)
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", self._asked)
+
+    @classmethod
+    @asynccontextmanager
+    async def at(cls, browser: Browser, server: Server, *others: Server, scripts: bool = True) -> AsyncIterator[Person]:
+        """A new browser; when it is closed nothing must have gone wrong in it."""
+        context = await browser.new_context(
+            base_url=server.url, viewport=DESKTOP, java_script_enabled=scripts, reduced_motion="reduce"
+        )
+        person = cls(await context.new_page(), server, {server.host, *(other.host for other in others)})
+        yield person
+        await context.close()
+        assert person.problems == []
+
+    async def open(self, path: str) -> None:
+        await self.page.goto(path)
+
+    async def sign_in(self, who: str) -> None:
+        await self.open("/login")
+        await self.fill("User name", who)
+        await self.fill("Password", PASSWORD)
+        await self.press("Sign in")
+        await self.sees(f"{who}@{self.server.host}")
+
+    async def fill(self, label: str, value: str) -> None:
+        fields = self.page.locator("main").locator("input:not([type=checkbox]), textarea")
+        await fields.and_(self.page.get_by_label(label)).fill(value)
+
+    async def press(self, name: str) -> None:
+        await self.page.get_by_role("button", name=name, exact=True).click()
+
+    async def follow(self, name: str) -> None:
+        await self.page.get_by_role("link", name=name, exact=True).click()
+
+    async def choose(self, action: str, name: str) -> None:
+        """Something in the menu of an entry."""
+        await self.unfold(f"More: {name}")
+        await self.follow(f"{action}: {name}")
+
+    async def unfold(self, name: str) -> None:
+        await self._summary(name).click()
+
+    async def download(self, name: str, target: Path) -> bytes:
+        """The content of a file, by its link."""
+        async with self.page.expect_download() as starting:
+            await self.follow(name)
+        await (await starting.value).save_as(target)
+        return target.read_bytes()
+
+    async def sees(self, text: str) -> None:
+        await self.page.get_by_text(text).first.wait_for()
+
+    async def names(self) -> list[str]:
+        """Of the entries of the folder, as they are shown."""
+        return await self.page.locator(".files .name > a:first-child bdi").all_inner_texts()
+
+    async def faults(self) -> list[str]:
+        """What axe finds on a phone and a wide screen, in light and dark; and what is wider than the window."""
+        found = []
+        for size, scheme, options in LOOKS:
+            await self.page.set_viewport_size(size)
+            await self.page.emulate_media(color_scheme=scheme)
+            result = await Axe().run(self.page, options=options)
+            found += [
+                f"{self.page.url} {size['width']} {scheme}: {fault['id']}: {node['html']} {node['failureSummary']}"
+                for fault in result.response["violations"]
+                for node in fault["nodes"]
+            ]
+            if await self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{self.page.url} is wider than {size['width']} pixels")
+        return found
+
+    async def unreached(self) -> list[str]:
+        """The controls to which the Tab key does not lead, or on which one does not see that it has."""
+        rounds = 0  # a page may begin with the focus in a field: the rest comes in the second round
+        for _ in range(200):
+            left: list[str] = await self.page.evaluate(REACH, CONTROLS)
+            rounds += await self.page.evaluate("document.activeElement === document.body")
+            if not left or rounds > 2:
+                break
+            await self.page.keyboard.press("Tab")
+        return left
+
+    def _summary(self, name: str) -> Locator:
+        labelled = self.page.locator(f'summary[aria-label="{name}"]')
+        return labelled.or_(self.page.locator("summary").filter(has_text=name)).first
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.problems.append(f"{message.text} {message.location}")
+
+    def _asked(self, request: Request) -> None:
+        if urlsplit(request.url).netloc not in self._hosts and not request.url.startswith("data:"):
+            self.problems.append(f"asked for {request.url}")

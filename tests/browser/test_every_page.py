@@ -1,0 +1,65 @@
+"""What a real browser and axe find on every page, on a phone and a wide screen, in light and dark."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest_asyncio
+from tests.browser.test_journeys import LONG
+from tests.mesh import settled
+
+PAGES = (
+    "/files/", "/files/Empty", "/files/Shares/Radium", "/share/work", f"/share/{quote(LONG)}", f"/rename/{quote(LONG)}",
+    "/delete/work", "/inbox", "/requests", "/link/work", "/invites", "/contacts", "/files/?search=nothing",
+    "/accept-invite?token=abc&providerDomain=other.example",
+)  # fmt: skip
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def busy(one, two):
+    """Two clouds with something on every page."""
+    one.put("einstein", LONG, b"x")
+    one.put("einstein", "work/a.txt", b"x")
+    one.file("einstein", "Empty").mkdir()
+    two.put("marie", "Radium/a.csv", b"x")
+    two.put("marie", LONG, b"x")
+    for path in ("Radium", LONG):
+        body = {"path": path, "shareWith": one.address("einstein"), "permissions": ["read", "write"], "description": "N"}
+        await two.api("POST", "shares", body, who="marie")
+    for who in (two.address("marie"), "nobody@localhost:9"):
+        await one.api("POST", "shares", {"path": "work", "shareWith": who, "description": "Look!"}, who="einstein")
+    await settled(one, two)
+    (radium,) = [row for row in await one.api("GET", "received", who="einstein") if row["name"] == "Radium"]
+    await one.api("POST", f"received/{radium['id']}/accept", who="einstein")
+    invite = await one.api("POST", "invites", {"description": "for Marie"}, who="einstein")
+    return invite["link"]
+
+
+async def test_every_page_is_for_everybody(one, visitor, busy):
+    await visitor.sign_in("einstein")
+    for path in PAGES:
+        await visitor.open(path)
+        assert await visitor.faults() == []
+        assert await visitor.unreached() == []
+        assert await visitor.page.locator(".top").get_by_text(one.address("einstein"), exact=True).is_visible()
+
+
+async def test_every_page_of_visitors_is_for_everybody(visitor, busy):
+    for path in ("/login", busy, busy + "x"):
+        await visitor.open(path)
+        assert await visitor.faults() == []
+        assert await visitor.unreached() == []
+
+
+async def test_a_form_that_is_wrong_and_what_is_not_there_are_for_everybody(visitor, busy):
+    await visitor.sign_in("einstein")
+    await visitor.open("/files/nothing")
+    assert await visitor.faults() == []
+    await visitor.open("/share/work")
+    await visitor.fill("Their address", "marie")
+    await visitor.press("Share")
+    await visitor.page.get_by_text("Look at the address.").wait_for()
+    assert await visitor.faults() == []
+    # The browser writes down that these two were not found and not right, and nothing else.
+    assert [problem.partition("status of ")[2][:3] for problem in visitor.problems] == ["404", "400"]
+    visitor.problems.clear()

@@ -1,0 +1,132 @@
+"""What people do, in a real browser, at one cloud and between two."""
+
+from __future__ import annotations
+
+import re
+
+from tests.mesh import settled
+
+from opencloudmesh.server import received
+
+LONG = "A name that somebody gave to a file without thinking of narrow windows " + "x" * 120 + ".txt"
+
+
+async def test_files_are_uploaded_named_sorted_searched_and_deleted(one, einstein, tmp_path):
+    (tmp_path / "b.txt").write_bytes(b"bb")
+    (tmp_path / "a.txt").write_bytes(b"a")
+    await einstein.unfold("Upload")
+    await einstein.page.get_by_label("Files", exact=True).set_input_files([tmp_path / "a.txt", tmp_path / "b.txt"])
+    await einstein.press("Upload these")
+    await einstein.sees("Uploaded.")
+    await einstein.unfold("New folder")
+    await einstein.fill("Name", "Ä folder?#%")
+    await einstein.press("Make folder")
+    await einstein.sees("The folder was made.")
+    assert await einstein.names() == ["Ä folder?#%", "a.txt", "b.txt"]
+
+    for sort in ("size", "-size"):
+        await einstein.follow("Size")
+        await einstein.page.wait_for_url(f"**?sort={sort}")
+    assert await einstein.names() == ["Ä folder?#%", "b.txt", "a.txt"]
+    await einstein.fill("Search in this folder", "A.T")
+    await einstein.press("Search")
+    assert await einstein.names() == ["a.txt"]
+
+    await einstein.choose("Rename", "a.txt")
+    await einstein.fill("New name", LONG)
+    await einstein.press("Rename")
+    await einstein.sees("Renamed.")
+    assert await einstein.download(f"File {LONG}", tmp_path / "got") == b"a"
+    await einstein.choose("Delete", LONG)
+    await einstein.press("Delete")
+    await einstein.sees("Deleted.")
+    await einstein.follow("Folder Ä folder?#%")
+    await einstein.sees("This folder is empty. Upload the first file into it.")
+    assert sorted(path.name for path in one.file("einstein", "").iterdir()) == ["b.txt", "Ä folder?#%"]
+
+
+async def test_a_file_is_shared_accepted_opened_and_taken_back(one, two, einstein, marie, tmp_path):
+    one.put("einstein", "note.txt", b"e = mc2")
+    await einstein.open("/files/")
+    await einstein.follow("Share: note.txt")
+    await einstein.fill("Their address", two.address("marie"))
+    await einstein.page.get_by_label("read and write").check()
+    await einstein.fill("Note for them", "Look at this!")
+    await einstein.press("Share")
+    await einstein.sees("On its way")
+    await settled(one, two)
+
+    await marie.open("/")
+    await marie.follow("Shared with me 1 waiting")
+    await marie.sees("Look at this!")
+    await marie.press("Accept: note.txt")
+    await marie.sees("Accepted. You find it among your files.")
+    assert await marie.download("Download: note.txt", tmp_path / "got") == b"e = mc2"
+
+    await settled(one, two)
+    await einstein.open("/share/note.txt")
+    await einstein.sees("Accepted")
+    await einstein.press(f"Stop: {two.address('marie')}")
+    await einstein.sees("Nobody but you.")
+    await settled(one, two)
+    await marie.open("/inbox")
+    await marie.sees("The sender has ended it.")
+    await marie.press("Remove: note.txt")
+    await marie.sees("Nothing waits for you.")
+    assert two.rows(received.listing) == []
+
+
+async def test_what_is_offered_is_declined(one, two, einstein, marie):
+    two.put("marie", "work/note.txt", b"x")
+    await two.api("POST", "shares", {"path": "work", "shareWith": one.address("einstein")}, who="marie")
+    await settled(one, two)
+    await einstein.open("/inbox")
+    await einstein.press("Decline: work")
+    await einstein.sees("Declined. The sender is told.")
+    await settled(one, two)
+    await marie.open("/share/work")
+    await marie.sees("Declined")
+
+
+async def test_an_invite_leads_over_both_clouds_to_contacts(one, two, einstein, marie):
+    await marie.open("/invites")
+    await marie.fill("What it is for", "for Albert")
+    await marie.press("Make an invite")
+    link = await marie.page.get_by_label("Copy this link").input_value()
+    assert link.startswith(two.url)
+
+    await einstein.open(link)
+    await einstein.sees("Marie Curie invites you")
+    await einstein.fill("Your cloud, or your address there", one.address("einstein"))
+    await einstein.press("Go to my cloud")
+    await einstein.sees("Do you accept this invite?")
+    assert einstein.page.url.startswith(f"{one.url}/accept-invite?")
+    await einstein.press("Accept")
+    await einstein.sees("You are contacts now.")
+    await einstein.sees(two.address("marie"))
+    await marie.open("/contacts")
+    await marie.sees(one.address("einstein"))
+
+
+async def test_a_share_is_made_and_ended_with_the_keyboard_alone(one, two, chromium, marie):
+    two.put("marie", "note.txt", b"x")
+    page, keys = marie.page, marie.page.keyboard
+    await marie.open("/files/")
+    await keys.press("Tab")
+    await keys.press("Enter")  # past the menus
+    assert await page.evaluate("document.activeElement.id") == "main"
+    for _ in range(20):
+        await keys.press("Tab")
+        if await page.evaluate("document.activeElement.getAttribute('aria-label')") == "Share: note.txt":
+            break
+    await keys.press("Enter")
+    await page.wait_for_url("**/share/note.txt")
+    await marie.page.get_by_label("Their address").focus()
+    await keys.type(one.address("einstein"))
+    await keys.press("Enter")
+    await marie.sees("On its way")
+    await settled(one, two)
+    await page.reload()
+    await page.get_by_role("button", name=re.compile("Stop: ")).focus()
+    await keys.press("Enter")
+    await marie.sees("Nobody but you.")
