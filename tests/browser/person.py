@@ -53,7 +53,7 @@ class Person:
         person = cls(await context.new_page(), server, {server.host, *(other.host for other in others)})
         yield person
         await context.close()
-        assert person.problems == []
+        assert not person.problems, person.problems
 
     async def open(self, path: str) -> None:
         await self.page.goto(path)

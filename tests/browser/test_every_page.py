@@ -24,7 +24,12 @@ async def busy(one, two):
     two.put("marie", "Radium/a.csv", b"x")
     two.put("marie", LONG, b"x")
     for path in ("Radium", LONG):
-        body = {"path": path, "shareWith": one.address("einstein"), "permissions": ["read", "write"], "description": "N"}
+        body = {
+            "path": path,
+            "shareWith": one.address("einstein"),
+            "permissions": ["read", "write"],
+            "description": "N",
+        }
         await two.api("POST", "shares", body, who="marie")
     for who in (two.address("marie"), "nobody@localhost:9"):
         await one.api("POST", "shares", {"path": "work", "shareWith": who, "description": "Look!"}, who="einstein")
@@ -44,22 +49,25 @@ async def test_every_page_is_for_everybody(one, visitor, busy):
         assert await visitor.page.locator(".top").get_by_text(one.address("einstein"), exact=True).is_visible()
 
 
-async def test_every_page_of_visitors_is_for_everybody(visitor, busy):
-    for path in ("/login", busy, busy + "x"):
+async def test_every_page_of_visitors_is_for_everybody(one, visitor, busy):
+    link = await one.api("POST", "links", {"path": "work", "description": "Ask me"}, who="einstein")
+    for path in ("/login", busy, link["url"]):
         await visitor.open(path)
         assert await visitor.faults() == []
         assert await visitor.unreached() == []
 
 
 async def test_a_form_that_is_wrong_and_what_is_not_there_are_for_everybody(visitor, busy):
+    await visitor.open(busy + "x")
+    assert await visitor.faults() == []
     await visitor.sign_in("einstein")
     await visitor.open("/files/nothing")
     assert await visitor.faults() == []
     await visitor.open("/share/work")
     await visitor.fill("Their address", "marie")
     await visitor.press("Share")
-    await visitor.page.get_by_text("Look at the address.").wait_for()
+    await visitor.sees("Look at the address.")
     assert await visitor.faults() == []
-    # The browser writes down that these two were not found and not right, and nothing else.
-    assert [problem.partition("status of ")[2][:3] for problem in visitor.problems] == ["404", "400"]
+    # The browser writes down that these were not found and not right, and nothing else.
+    assert [problem.partition("status of ")[2][:3] for problem in visitor.problems] == ["404", "404", "400"]
     visitor.problems.clear()
