@@ -65,10 +65,13 @@ async def test_a_folder_is_sorted_and_searched(one, einstein, query, shown):
         assert "Nothing in this folder has “zz” in its name." in page.text
 
 
+OPEN = ("details", {"name": "tool", "open": None})
+
+
 async def test_a_form_that_did_not_work_stays_open(einstein):
-    assert [tag for tag in (await einstein.open("/files/")).tags if tag == ("details", {"open": None})] == []
+    assert [tag for tag in (await einstein.open("/files/")).tags if tag == OPEN] == []
     page = await einstein.submit("/folder/", status=400, name="a/b")
-    opened = page.tags.index(("details", {"open": None}))
+    opened = page.tags.index(OPEN)
     assert ("form", {"method": "post", "action": "/folder/", "class": "card"}) in page.tags[opened : opened + 4]
 
 
