@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 UV := .tools/bin/uv
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint fix bench lock clean
+.PHONY: help setup demo screenshots test lint fix bench lock clean
 
 help:
 	@echo "make demo    two clouds on this machine share a file and a folder, then stay up for you"
@@ -12,6 +12,7 @@ help:
 	@echo "make lint    format, lint, types, import contracts"
 	@echo "make fix     repair what the linters can repair"
 	@echo "make bench   what we claim about speed, measured"
+	@echo "make screenshots   the pictures of the pages in docs/screenshots, taken anew (needs Chromium)"
 
 setup: .venv/ready
 
@@ -26,6 +27,9 @@ setup: .venv/ready
 
 demo: setup
 	@$(BIN)/python -m demo
+
+screenshots: setup
+	@$(BIN)/python -m demo.screenshots
 
 test: setup
 	$(BIN)/python -m pytest -n auto $(ARGS)

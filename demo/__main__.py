@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from demo.clouds import Cloud
+from demo.clouds import Cloud, is_taken, wait
 
 FOLDER = Path(".demo")
 PAPER = Path(__file__).parent.parent / "LICENSE"  # a real file that every clone has
-PATIENCE = 20.0  # seconds for what the other server must do first
 
 
 def main() -> int:
     """The whole demo; the exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
-    taken = [port for port in (8001, 8002) if _is_taken(port)]
+    taken = [port for port in (8001, 8002) if is_taken(port)]
     if taken:
         print(f"Port {taken[0]} is in use; is another demo running?", file=sys.stderr)
         return 1
@@ -77,11 +73,11 @@ def _share(one: Cloud, two: Cloud, path: str, permissions: list[str]) -> dict[st
     """Shares, waits until it has arrived, accepts, and waits until the sender knows."""
     _step(f"{one.user} shares {path} with {two.address}: she may {' and '.join(permissions)}.")
     share = one.api("POST", "shares", {"path": path, "shareWith": two.address, "permissions": permissions})
-    offer = _wait(lambda: next((row for row in two.api("GET", "received") if row["name"] == path), None))
+    offer = wait(lambda: next((row for row in two.api("GET", "received") if row["name"] == path), None))
     print(f"      {two.user} sees: {offer['name']!r} from {offer['sender']} ({offer['verified']}), {offer['state']}")
     _step(f"{two.user} accepts {path}.")
     accepted: dict[str, Any] = two.api("POST", f"received/{offer['id']}/accept")
-    _wait(lambda: one.api("GET", f"shares/{share['id']}")["state"] == "accepted")
+    wait(lambda: one.api("GET", f"shares/{share['id']}")["state"] == "accepted")
     print(f"      {one.user} sees: accepted")
     return accepted
 
@@ -98,20 +94,6 @@ def _expect(fact: bool, text: str) -> None:
     if not fact:
         raise RuntimeError(f"It is not so that {text}.")
     print(f"      ✓ {text}", flush=True)
-
-
-def _wait(look: Callable[[], Any]) -> Any:
-    until = time.monotonic() + PATIENCE
-    while not (found := look()):
-        if time.monotonic() > until:
-            raise RuntimeError("The other server did not answer in time.")
-        time.sleep(0.1)
-    return found
-
-
-def _is_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 ENDING = """

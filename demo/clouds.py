@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
 import time
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from urllib.request import Request, urlopen
 
 OCM = str(Path(sys.executable).with_name("ocm"))
 STARTING = 20.0  # seconds that a server may take
+PATIENCE = 20.0  # seconds for what another server must do first
 
 # What a request between servers means, by method and the end of its path.
 MEANINGS = (
@@ -121,3 +124,19 @@ class Cloud:
 
 def _meaning(method: str, path: str) -> str:
     return next((said for verb, end, said in MEANINGS if verb == method and re.search(end + "$", path)), method)
+
+
+def wait(look: Callable[[], Any]) -> Any:
+    """What the look finds, as soon as it finds something. Raises `RuntimeError`."""
+    until = time.monotonic() + PATIENCE
+    while not (found := look()):
+        if time.monotonic() > until:
+            raise RuntimeError("The other server did not answer in time.")
+        time.sleep(0.1)
+    return found
+
+
+def is_taken(port: int) -> bool:
+    """Whether something listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

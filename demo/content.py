@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from typing import Any
 from urllib.parse import quote
 
-from demo.clouds import Cloud
-
-PATIENCE = 20.0  # seconds for what another server must do first
+from demo.clouds import Cloud, wait
 
 # Path and bytes of every file; a folder is named by what is in it.
 EINSTEIN = {
@@ -61,13 +56,3 @@ def accept(cloud: Cloud, name: str) -> None:
     """The person accepts what is offered by this name."""
     (offer,) = [row for row in cloud.api("GET", "received") if row["name"] == name]
     cloud.api("POST", f"received/{offer['id']}/accept")
-
-
-def wait(look: Callable[[], Any]) -> Any:
-    """What the look finds, as soon as it finds something. Raises `RuntimeError`."""
-    until = time.monotonic() + PATIENCE
-    while not (found := look()):
-        if time.monotonic() > until:
-            raise RuntimeError("The other server did not answer in time.")
-        time.sleep(0.1)
-    return found
