@@ -6,7 +6,7 @@ import pytest
 
 from opencloudmesh.protocol import notifications
 from opencloudmesh.protocol.errors import Invalid
-from opencloudmesh.protocol.notifications import Notification
+from opencloudmesh.protocol.notifications import Change, Notification
 
 ACCEPTED = {
     "notificationType": "SHARE_ACCEPTED",
@@ -109,3 +109,46 @@ def test_a_peer_that_knows_us_by_our_signature_gets_no_secret(notice):
 
 def test_a_notification_without_a_secret_sends_none():
     assert Notification("SHARE_ACCEPTED", "file", "7").encode()["notification"] == {}
+
+
+READ, WRITE = frozenset({"read"}), frozenset({"read", "write"})
+
+
+@pytest.mark.parametrize(
+    ("content", "change"),
+    [
+        ({"permission": ["read", "write"]}, Change(WRITE, None)),  # ownCloud
+        ({"permission": "write", "expiration": 9}, Change(WRITE, 9)),
+        ({"permissions": ["read"], "expiration": 0}, Change(READ, 0)),
+        ({"protocol": {"webdav": {"permissions": ["read", "write", "mfa"]}}, "grantee": "x"}, Change(WRITE, None)),
+        ({"protocol": [], "expiration": 9.0}, Change(None, 9)),
+    ],
+)
+def test_a_change_is_read_in_the_spellings_of_all_families(content, change):
+    assert Change.read(content) == change
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"permission": None},
+        {"permission": []},
+        {"permission": ["own"]},
+        {"permission": {"read": 1}},
+        {"protocol": "webdav"},
+        {"protocol": {"webdav": {"permissions": []}}},
+        {"expiration": "9"},
+        {"expiration": True},
+    ],
+)
+def test_a_change_of_nothing_or_to_nothing_is_invalid(content):
+    with pytest.raises(Invalid):
+        Change.read(content)
+
+
+@pytest.mark.parametrize("kind", ["SHARE_CHANGE_PERMISSION", "SHARE_UNSHARED"])
+def test_ocis_proves_a_change_by_the_secret_in_its_protocol(kind):
+    content = {"grantee": "x", "protocol": {"webdav": {"sharedSecret": "s3cr3t", "permissions": ["read"]}}}
+    notice = parse(ACCEPTED | {"notificationType": kind, "notification": content})
+    assert notice.shared_secret == ("s3cr3t" if kind == "SHARE_CHANGE_PERMISSION" else "")

@@ -241,8 +241,11 @@ async def test_cve_2021_35946_a_recipient_cannot_raise_their_permissions(pair: l
     more = {"permissions": ["read", "write", "share"]}
     two.context.database.write_now(lambda tx: tx.run(schema.received.update().values(**more)))
     assert await said_of_shares(one, two, "SHARE_ACCEPTED", share_id, sharedSecret="x", **more) == 201
-    for kind in ("RESHARE_CHANGE_PERMISSION", "REQUEST_RESHARE"):
-        assert await said_of_shares(one, two, kind, share_id, sharedSecret="x", **more) == 501
+    secret = one.rows(shares.get, share_id).secret
+    wanted = {"permission": more["permissions"], "protocol": {"webdav": {**more, "sharedSecret": secret}}}
+    for kind in ("RESHARE_CHANGE_PERMISSION", "SHARE_CHANGE_PERMISSION", "REQUEST_RESHARE"):
+        for known in ("x", secret):
+            assert await said_of_shares(one, two, kind, share_id, sharedSecret=known, **wanted) == 501
     assert (await two.dav("PUT", "marie", "Shares/note.txt", b"nonsense")).status == 403
     assert (await two.dav("DELETE", "marie", "Shares/note.txt")).status == 204  # that leaves the share
     props = b'<share-permissions xmlns="http://open-cloud-mesh.org/ns">["read","write"]</share-permissions>'
@@ -315,12 +318,15 @@ async def test_cve_2020_8122_a_recipient_cannot_extend_the_time_of_a_share(pair:
     later = ends + 1_000_000
     two.context.database.write_now(lambda tx: tx.run(schema.received.update().values(expiration=later)))
     assert await said_of_shares(one, two, "SHARE_ACCEPTED", share_id, sharedSecret="x", expiration=later) == 201
-    assert await said_of_shares(one, two, "RESHARE_CHANGE_PERMISSION", share_id, expiration=later) == 501
+    for kind in ("RESHARE_CHANGE_PERMISSION", "SHARE_CHANGE_PERMISSION"):
+        for said in (later, 0):
+            assert await said_of_shares(one, two, kind, share_id, expiration=said, permission=["read"]) == 501
     body = TOUCH % b"<expiration xmlns='http://open-cloud-mesh.org/ns'>%d</expiration>" % later
     await one.request("PROPPATCH", f"/dav/ocm/{share_id}", bearer(one, share_id), body)
     for who, path in (("marie", f"shares/{share_id}"), ("marie", f"received/{share_id}")):
         for method in ("PUT", "PATCH", "POST"):
-            answer = await two.request(method, f"/api/v1/{path}", {"Authorization": basic(who)}, b"{}")
+            headers = {"Authorization": basic(who), "Content-Type": "application/json"}
+            answer = await two.request(method, f"/api/v1/{path}", headers, b'{"expiration": null}')
             assert answer.status in (404, 405)
     assert one.rows(shares.get, share_id).expiration == ends
     one.context.clock.ahead = 1_001

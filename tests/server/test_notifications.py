@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
-from tests.server.offices import THERE, Office
+from tests.server.offices import NOW, THERE, Office
 
 from opencloudmesh.protocol.errors import Forbidden, Invalid, NotFound, NotSupported
 from opencloudmesh.protocol.notifications import TYPES, Notification
@@ -13,6 +13,13 @@ from opencloudmesh.server import notifications, received, shares
 
 ACCEPT, DECLINE, UNSHARE = "SHARE_ACCEPTED", "SHARE_DECLINED", "SHARE_UNSHARED"
 ANSWERS = {ACCEPT: "accepted", DECLINE: "declined"}
+CHANGES = {
+    "RESHARE_CHANGE_PERMISSION": {"permission": ["read", "write"]},
+    "SHARE_CHANGE_PERMISSION": {
+        "grantee": "einstein",
+        "protocol": {"name": "multi", "options": {}, "webdav": {"permissions": ["read", "write"], "uri": "z"}},
+    },
+}
 OTHER = "third.example"
 
 
@@ -23,8 +30,9 @@ def office(database_url):
         yield office
 
 
-def say(office, kind, provider_id, *, secret="", signed_by=None):
-    office.do(notifications.receive, Notification(kind, "file", provider_id, secret), signed_by=signed_by)
+def say(office, kind, provider_id, *, secret="", signed_by=None, **content):
+    content = content or CHANGES.get(kind, {})
+    office.do(notifications.receive, Notification(kind, "file", provider_id, secret, content), signed_by=signed_by)
 
 
 def refuse(office, error, *words, **named):
@@ -149,10 +157,79 @@ def test_the_sender_does_not_answer_for_us_nor_the_receiver_unshare(office):
     refuse(office, NotFound, UNSHARE, ours.id, signed_by=THERE)
 
 
+# Changes of shares of others
+
+
+@pytest.mark.parametrize("named", [{"signed_by": THERE}, {"secret": "sesame"}])
+@pytest.mark.parametrize("kind", CHANGES)
+def test_what_the_sender_changes_is_shown_and_nothing_else_of_the_share_changes(office, kind, named):
+    before = office.received(received.ACCEPTED)
+    say(office, kind, "p1", **named)
+    after = office.see(received.told_by, THERE, "p1")
+    assert after.permissions == ["read", "write"]
+    same = set(before._fields) - {"permissions", "changed"}
+    assert {name: getattr(before, name) for name in same} == {name: getattr(after, name) for name in same}
+    assert office.told() == [(THERE, "probe", after.id)]  # what was last seen of it is looked at again
+    assert office.audited()[-1] == ("notification", "in", "done", THERE)
+
+
+@pytest.mark.parametrize(("said", "stored"), [(NOW + 90, NOW + 90), (0, None), (None, NOW + 60)])
+def test_the_end_changes_where_it_is_said(office, said, stored):
+    office.received(received.ACCEPTED, expiration=NOW + 60)
+    content = {"permission": ["read"]} | ({} if said is None else {"expiration": said})
+    say(office, "RESHARE_CHANGE_PERMISSION", "p1", signed_by=THERE, **content)
+    after = office.see(received.told_by, THERE, "p1")
+    assert (after.expiration, after.permissions) == (stored, ["read"])
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_a_change_said_twice_changes_nothing(office, kind):
+    office.received(received.ACCEPTED)
+    say(office, kind, "p1", signed_by=THERE)
+    before = office.everything()
+    office.now += 1
+    say(office, kind, "p1", signed_by=THERE)
+    assert office.everything() == before
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_a_change_that_is_not_the_senders_to_make_is_refused(office, kind):
+    office.received(received.ACCEPTED)
+    refuse(office, NotFound, kind, "p1", secret="sesam")
+    refuse(office, NotFound, kind, "p1")
+    refuse(office, NotFound, kind, "p1", secret="sesame", signed_by=OTHER)
+
+
+@pytest.mark.parametrize("state", shares.LIVE)
+@pytest.mark.parametrize("kind", CHANGES)
+def test_the_receiver_changes_nothing_of_our_shares(office, kind, state):
+    row = office.offered(state, expiration=NOW + 60)
+    for named in ({"signed_by": THERE}, {"secret": row.secret}, {"secret": row.secret, "signed_by": THERE}):
+        refuse(office, NotSupported, kind, row.id, **named)
+        refuse(office, NotSupported, kind, row.id, permission=["read", "write", "share"], expiration=0, **named)
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        ({"grantee": "einstein"}, "notification.permission"),
+        ({"permission": []}, "notification.permission"),
+        ({"permission": ["delete"]}, "notification.permission"),
+        ({"permission": 15}, "notification.permission"),
+        ({"expiration": "never"}, "notification.expiration"),
+        ({"expiration": -1}, "notification.expiration"),
+    ],
+)
+def test_a_change_that_says_nothing_sensible_is_refused(office, content, wrong):
+    office.received(received.ACCEPTED)
+    error = refuse(office, Invalid, "RESHARE_CHANGE_PERMISSION", "p1", signed_by=THERE, **content)
+    assert wrong in [field.name for field in error.fields]
+
+
 # Types
 
 
-@pytest.mark.parametrize("kind", sorted(TYPES - {ACCEPT, DECLINE, UNSHARE, "USER_REMOVED"}))
+@pytest.mark.parametrize("kind", sorted(TYPES - {ACCEPT, DECLINE, UNSHARE, "USER_REMOVED", *CHANGES}))
 def test_a_type_that_is_not_followed_is_said_so(office, kind):
     row = office.offered(shares.SENT)
     refuse(office, NotSupported, kind, row.id, signed_by=THERE)

@@ -27,6 +27,7 @@ EVENTS = {
     "removed": lambda tx, row: received.remove(tx, row.id),
     "unshared": received.unshared,
     "expired": lambda tx, _row: received.expire(tx),
+    "changed": lambda tx, row: received.changed(tx, row, None, NOW + 100),
 }
 BY_A_PERSON = ("accepted", "declined", "removed")
 AGAIN = {(ACCEPTED, "accepted"), (DECLINED, "declined")}
@@ -138,10 +139,8 @@ def test_what_is_only_for_show_may_have_changed_in_between(office, values):
         {"owner": Address("pierre", THERE)},
         {"sender": Address("pierre", THERE)},
         {"resource_type": "file"},
-        {"expiration": NOW + 1000},
         {"uri": "y"},
         {"secret": "other"},
-        {"protocols": webdav(permissions=frozenset({"read", "write"}))},
         {"protocols": webdav(requirements=frozenset({"must-use-mfa"}))},
     ],
 )
@@ -153,6 +152,67 @@ def test_other_content_under_an_id_that_is_taken_is_a_conflict_and_changes_nothi
         receive(office, offer(**values))
     assert [wrong.name for wrong in caught.value.fields] == ["providerId"]
     assert office.everything() == before
+
+
+@pytest.mark.parametrize(
+    ("values", "permissions", "expiration"),
+    [
+        ({"expiration": NOW + 1000}, ["read"], NOW + 1000),
+        ({"protocols": webdav(permissions=frozenset({"read", "write"}))}, ["read", "write"], None),
+    ],
+)
+@pytest.mark.parametrize("state", [PENDING, ACCEPTED])
+def test_a_share_that_its_owner_changed_before_we_had_answered_is_the_same_share(
+    office, state, values, permissions, expiration
+):
+    row = office.received(state)
+    after, _ = receive(office, offer(**values))
+    assert (after.id, after.state, after.permissions, after.expiration) == (row.id, state, permissions, expiration)
+    assert len(office.all(schema.received)) == 1
+
+
+# What the sender changes
+
+
+def changed(office, row, permissions=frozenset({"read", "write"}), expiration=None):
+    return office.do(lambda tx: received.changed(tx, row, permissions, expiration))
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_change_is_shown_while_the_share_is_open_and_late_changes_nothing(office, state):
+    row = office.received(state, expiration=NOW + 60)
+    before = office.everything()
+    changed(office, row, expiration=NOW + 30 if state == EXPIRED else NOW + 90)
+    after = office.see(received.told_by, THERE, row.provider_id)
+    if state in (PENDING, ACCEPTED):
+        assert (after.state, after.permissions, after.expiration) == (state, ["read", "write"], NOW + 90)
+        assert after.path == row.path
+        assert office.told() == ([(THERE, "probe", row.id)] if state == ACCEPTED else [])
+    elif state != EXPIRED:
+        assert office.everything() == before
+
+
+@pytest.mark.parametrize(("expiration", "state"), [(NOW + 90, PENDING), (None, PENDING), (NOW + 60, EXPIRED)])
+def test_a_share_that_had_been_prolonged_before_it_expired_is_offered_again(office, expiration, state):
+    row = office.received(ACCEPTED, expiration=NOW + 60)
+    office.now += 60
+    office.do(received.expire)
+    expired = office.see(received.get, row.id)
+    assert (expired.state, expired.path) == (EXPIRED, None)
+    changed(office, expired, permissions=None, expiration=expiration)
+    assert office.see(received.get, row.id).state == state
+    if state == PENDING:
+        assert office.do(received.accept, row.id).path == "Shares/papers"
+        office.do(received.expire)
+        assert office.see(received.get, row.id).state == ACCEPTED
+
+
+def test_a_share_that_is_to_end_sooner_does(office):
+    row = office.received(ACCEPTED)
+    changed(office, row, permissions=None, expiration=NOW + 1)
+    office.now += 1
+    office.do(received.expire)
+    assert office.see(received.get, row.id).state == EXPIRED
 
 
 def test_ids_are_each_servers_own(office):

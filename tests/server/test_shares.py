@@ -10,7 +10,7 @@ from tests.server.offices import MARIE, NOW, THERE, Office
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, Invalid, NotFound, Unauthenticated
-from opencloudmesh.server import schema, shares
+from opencloudmesh.server import locks, schema, shares
 from opencloudmesh.server.shares import (
     ACCEPTED,
     DECLINED,
@@ -32,11 +32,12 @@ EVENTS = {
     "refused": lambda tx, row: shares.not_delivered(tx, row.id, "no", final=True),
     "accepted": lambda tx, row: shares.answered(tx, row, "accepted"),
     "declined": lambda tx, row: shares.answered(tx, row, "declined"),
+    "changed": lambda tx, row: shares.change(tx, row.id, permissions=frozenset({"read", "write"})),
     "unshared": lambda tx, row: shares.unshare(tx, row.id),
     "expired": lambda tx, _row: shares.expire(tx),
 }
 # Refusing is an error where somebody waits for the answer; the others come late now and then.
-LOUD = {"accepted": Conflict, "declined": Conflict, "unshared": NotFound}
+LOUD = {"accepted": Conflict, "declined": Conflict, "changed": Conflict, "unshared": NotFound}
 AGAIN = {(ACCEPTED, "accepted"), (DECLINED, "declined")}
 
 
@@ -162,6 +163,7 @@ def test_what_the_peer_is_told_of_the_end_can_be_said_without_the_share(office):
     office.do(shares.unshare, row.id)
     (told,) = office.all(schema.outbox)
     said = {"type": UNSHARE, "resource_type": "folder", "provider_id": row.id, "secret": row.secret}
+    said["content"] = {"grantee": "marie"}
     assert (told.kind, told.message) == ("notification", said)
 
 
@@ -191,6 +193,93 @@ def test_a_person_sees_their_shares_newest_first_without_those_they_ended(office
     mine = [row.path for row in office.see(shares.listing, "einstein")]
     assert mine == [state for state in reversed(STATES) if state != UNSHARED]
     assert len(office.see(shares.listing)) == len(mine) + 1
+
+
+# Changes
+
+
+def change(office, row, **values):
+    return office.do(lambda tx: shares.change(tx, row.id, **values))
+
+
+@pytest.mark.parametrize("state", LIVE)
+@pytest.mark.parametrize(
+    ("values", "permissions", "expiration"),
+    [
+        ({"permissions": frozenset({"write"})}, ["read", "write"], NOW + 60),
+        ({"permissions": frozenset({"read", "share"})}, ["read", "share"], NOW + 60),
+        ({"expiration": NOW + 1}, ["read"], NOW + 1),
+        ({"expiration": None}, ["read"], None),
+        ({"permissions": frozenset({"write"}), "expiration": None}, ["read", "write"], None),
+    ],
+)
+def test_the_owner_changes_a_share_and_who_has_heard_of_it_is_told(office, state, values, permissions, expiration):
+    row = office.offered(state, expiration=NOW + 60)
+    office.now += 0.5
+    after = change(office, row, owner="einstein", **values)
+    assert (after.permissions, after.expiration, after.state) == (permissions, expiration, state)
+    assert after.secret == row.secret
+    assert office.told() == ([] if state == PENDING else [(THERE, "RESHARE_CHANGE_PERMISSION", row.id)])
+    (audited,) = [one for one in office.all(schema.audit) if one.subject == row.id and one.direction == "here"]
+    assert (audited.event, audited.account, audited.who) == ("share", "einstein", row.share_with)
+    assert audited.reason == f"{', '.join(permissions)}; until {expiration or 'ever'}"
+
+
+@pytest.mark.parametrize("values", [{}, {"permissions": frozenset({"read"})}, {"expiration": NOW + 60}])
+def test_a_change_that_is_none_tells_and_writes_nothing(office, values):
+    row = office.offered(ACCEPTED, expiration=NOW + 60)
+    before, audited = office.everything(), office.audited()
+    office.now += 1
+    change(office, row, **values)
+    assert (office.everything(), office.audited()) == (before, audited)
+
+
+@pytest.mark.parametrize(
+    ("values", "fields"),
+    [
+        ({"permissions": frozenset()}, {"permissions"}),
+        ({"permissions": frozenset({"read", "delete"})}, {"permissions"}),
+        ({"expiration": NOW}, {"expiration"}),
+        ({"expiration": 0, "permissions": frozenset({"all"})}, {"permissions", "expiration"}),
+    ],
+)
+def test_a_wrong_change_changes_nothing(office, values, fields):
+    row = office.offered(ACCEPTED)
+    before, audited = office.everything(), office.audited()
+    with pytest.raises(Invalid) as caught:
+        change(office, row, **values)
+    assert {wrong.name for wrong in caught.value.fields} == fields
+    with pytest.raises(NotFound):
+        change(office, row, owner="lise", permissions=frozenset({"write"}))
+    assert (office.everything(), office.audited()) == (before, audited)
+
+
+@pytest.mark.parametrize("during", ["changed", "ended", "nothing"])
+def test_what_is_changed_while_the_message_is_under_way_is_told_after_it(office, during):
+    sent = office.offered()
+    if during == "changed":
+        change(office, sent, permissions=frozenset({"write"}))
+    elif during == "ended":
+        office.do(shares.unshare, sent.id)
+        office.deliver()
+    office.do(lambda tx: shares.delivered(tx, sent.id, "", told=sent))
+    assert office.told() == ([(THERE, "RESHARE_CHANGE_PERMISSION", sent.id)] if during == "changed" else [])
+
+
+@pytest.mark.parametrize("end", ["read only", "unshared", "declined", "expired", "still writing"])
+def test_who_may_not_write_any_more_locks_nothing(office, end):
+    row = office.offered(ACCEPTED, permissions=frozenset({"write"}), expiration=NOW + 10)
+    for who in (shares.principal(row), "account:einstein"):
+        office.do(locks.acquire, "einstein", "a", principal=who, exclusive=False)
+    office.now += 10
+    if end == "read only":
+        change(office, row, permissions=frozenset({"read"}))
+    elif end == "still writing":
+        change(office, row, permissions=frozenset({"write", "share"}))
+    else:
+        office.do(EVENTS[end], row)
+    held = {one.principal for one in office.see(locks.around, "einstein", "a")}
+    assert held == {"account:einstein"} | ({shares.principal(row)} if end == "still writing" else set())
 
 
 # Delivery

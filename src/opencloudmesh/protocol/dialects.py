@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from opencloudmesh.protocol.discovery import API_VERSION, LEGACY_API_VERSION, Discovery
+from opencloudmesh.protocol.notifications import RESHARE_CHANGE_PERMISSION, SHARE_CHANGE_PERMISSION
 from opencloudmesh.protocol.shares import Encoding
 
 
@@ -28,6 +29,10 @@ class Dialect:
     reuses_provider_id: bool = False  # its shares have one providerId, and are told apart by their secrets
     knows_user_removed: bool = False  # no deployed family does; those who are known only by their version may
     absolute_uri: bool = True  # False: the uri is sent relative to our WebDAV root
+    # The type of notification by which it understands that a share's permissions or end have changed. Without one it
+    # sees the permissions in WebDAV: Nextcloud and ownCloud hear of changes only to shares that they gave themselves,
+    # in a share that was shared on, and answer 400 for any other; CERNBox hears nothing at all.
+    change: str | None = None
 
     def share_encoding(self, own_base_url: str) -> Encoding:
         """The encoding of a share for this peer, sent by the server at `own_base_url`."""
@@ -54,7 +59,12 @@ DIALECTS = {
         # Seafile looks for the scheme in shareWith and for the sender in sharedBy.
         Dialect("seafile", _BRIDGE, share_with_scheme=True, reuses_provider_id=True),
         Dialect("reva", Encoding(protocol="multi-options")),
-        Dialect("opencloud", Encoding(protocol="multi-options", uri_names=("uri", "url"), plain_ids=True)),
+        # oCIS, which looks the same, hears of changes; OpenCloud takes them and does nothing.
+        Dialect(
+            "opencloud",
+            Encoding(protocol="multi-options", uri_names=("uri", "url"), plain_ids=True),
+            change=SHARE_CHANGE_PERMISSION,
+        ),
         # opencloudmesh-go refuses an `options` key, knows no folders, and needs no secret besides the signature.
         Dialect(
             "opencloudmesh-go",
@@ -62,8 +72,10 @@ DIALECTS = {
             secret_in_notifications=False,
             absolute_uri=False,
         ),
-        Dialect("ocm-1.4", Encoding(protocol="multi"), knows_user_removed=True),
-        Dialect("ocm-1.1", Encoding(protocol="multi-options"), knows_user_removed=True),
+        Dialect("ocm-1.4", Encoding(protocol="multi"), knows_user_removed=True, change=RESHARE_CHANGE_PERMISSION),
+        Dialect(
+            "ocm-1.1", Encoding(protocol="multi-options"), knows_user_removed=True, change=RESHARE_CHANGE_PERMISSION
+        ),
         Dialect("ocm-1.0", _BRIDGE, owner_scheme="http"),
     )
 }

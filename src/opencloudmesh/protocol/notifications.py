@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from opencloudmesh.protocol.fields import Fields
+from opencloudmesh.protocol.fields import REQUIRED, Fields
+from opencloudmesh.protocol.protocols import MAX_SECRET, PERMISSIONS, READ
 from opencloudmesh.protocol.wire import decode_object
 
 SHARE_ACCEPTED = "SHARE_ACCEPTED"
@@ -22,6 +23,7 @@ RESHARE_CHANGE_PERMISSION = "RESHARE_CHANGE_PERMISSION"
 SHARE_CHANGE_PERMISSION = "SHARE_CHANGE_PERMISSION"  # oCIS
 USER_REMOVED = "USER_REMOVED"
 
+CHANGES = frozenset({RESHARE_CHANGE_PERMISSION, SHARE_CHANGE_PERMISSION})  # two names of one thing
 TYPES = frozenset(
     {
         SHARE_ACCEPTED,
@@ -51,12 +53,12 @@ class Notification:
         """Reads a notification; the type may be one that is not in `TYPES`. Raises `Invalid`."""
         fields = Fields(decode_object(body))
         content = fields.object("notification")
+        kind = fields.text("notificationType", "type", limit=64)  # ocm-stub says `type`
         notification = cls(
-            type=fields.text("notificationType", "type", limit=64),  # ocm-stub says `type`
+            type=kind,
             resource_type=fields.text("resourceType", limit=32),
             provider_id=fields.identifier("providerId"),
-            # opencloudmesh-go and oCIS send no secret
-            shared_secret=content.text("sharedSecret", required=False),
+            shared_secret=_secret(content, kind),
             content=content.values,
         )
         fields.check("The notification is not complete.")
@@ -74,3 +76,47 @@ class Notification:
             "providerId": self.provider_id,
             "notification": content,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the Sending Server says of a share from now on; None of what stays as it was.
+
+    `expiration` in unix seconds, 0 where the share has no end any more.
+    """
+
+    permissions: frozenset[str] | None
+    expiration: int | None
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Change:
+        """The content of a notification of one of `CHANGES`. Raises `Invalid`.
+
+        No version of the protocol says what is in it. ownCloud writes `permission`, and oCIS `protocol` as in a share;
+        `expiration` is ours.
+        """
+        fields = Fields(content, "notification.")
+        words = _first_words(fields)
+        expiration = fields.number("expiration")
+        if words is None and expiration is None:
+            fields.wrong("permission", REQUIRED)
+        elif words is not None and not PERMISSIONS.intersection(words):
+            fields.wrong("permission")
+        fields.check("The notification is not complete.")
+        return cls(None if words is None else PERMISSIONS.intersection(words) | {READ}, expiration)
+
+
+def _first_words(fields: Fields) -> tuple[str, ...] | None:
+    webdav = fields.object("protocol").object("webdav")
+    for part, name in ((fields, "permission"), (fields, "permissions"), (webdav, "permissions")):
+        if part.values.get(name) is not None:
+            return part.words(name)
+    return None
+
+
+def _secret(content: Fields, kind: str) -> str:
+    """opencloudmesh-go and oCIS send none, but oCIS repeats that of the share where it tells of a change."""
+    secret = content.text("sharedSecret", required=False)
+    if kind in CHANGES and not secret:
+        return content.object("protocol").object("webdav").text("sharedSecret", required=False, limit=MAX_SECRET)
+    return secret

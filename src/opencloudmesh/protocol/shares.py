@@ -89,7 +89,7 @@ class NewShare:
             "senderDisplayName": self.sender_display_name,
             "shareType": self.share_type,
             "resourceType": self.resource_type if form.folders else "file",
-            "protocol": _encode_protocol(self.protocols.webdav, form) if self.protocols.webdav else {},
+            "protocol": encode_protocol(self.protocols.webdav, form) if self.protocols.webdav else {},
         }
         if form.shared_by:
             message["sharedBy"] = message["sender"]
@@ -129,7 +129,8 @@ class ShareAnswer:
         return cls(name[:255] if isinstance(name, str) else "")
 
 
-def _encode_protocol(webdav: WebDav, form: Encoding) -> dict[str, Any]:
+def encode_protocol(webdav: WebDav, form: Encoding) -> dict[str, Any]:
+    """The `protocol` object, in the form that the peer understands."""
     part = {
         **dict.fromkeys(form.uri_names, webdav.uri),
         "sharedSecret": webdav.shared_secret,

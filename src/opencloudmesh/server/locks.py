@@ -116,6 +116,11 @@ def release(tx: Tx, account: str, path: str, token: str, *, principal: str) -> N
     tx.run(sa.delete(locks).where(locks.c.token == token))
 
 
+def release_all(tx: Tx, account: str, principal: str) -> None:
+    """A principal may not write in that account's tree any more: its locks are in nobody's way."""
+    tx.run(sa.delete(locks).where(locks.c.account == account, locks.c.principal == principal))
+
+
 def check(
     tx: Tx,
     account: str,

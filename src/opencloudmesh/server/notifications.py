@@ -1,4 +1,5 @@
-"""Notifications from peers: they say of a share that it was accepted, declined or unshared, of a contact that it ended.
+"""Notifications from peers: they say of a share that it was accepted, declined, unshared or changed, of a contact that
+it ended.
 
 Who says it is known from the signature, or, for peers that never sign, from the share's secret.
 """
@@ -13,11 +14,13 @@ import sqlalchemy as sa
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, NotSupported, Unauthenticated
 from opencloudmesh.protocol.fields import Fields
 from opencloudmesh.protocol.notifications import (
+    CHANGES,
     SHARE_ACCEPTED,
     SHARE_DECLINED,
     SHARE_UNSHARED,
     TYPES,
     USER_REMOVED,
+    Change,
     Notification,
 )
 from opencloudmesh.server import audit, contacts, policy, received, schema, shares
@@ -31,9 +34,9 @@ _ANSWERS = {SHARE_ACCEPTED: "accepted", SHARE_DECLINED: "declined"}
 def receive(tx: Tx, notification: Notification, *, signed_by: str | None, verified: str = "unsigned") -> None:
     """Does what a notification says. Said twice it changes nothing. `verified` is how the sender is known.
 
-    Raises `Invalid` for a type that nobody knows, `NotSupported` for one that we do not follow, `NotFound` for a
-    share or contact that does not exist, `Forbidden` for a share that is not the sender's to speak of, and
-    `Unauthenticated` for the end of a contact that nobody has signed.
+    Raises `Invalid` for a type that nobody knows, `NotSupported` for one that we do not follow, and for a change that
+    the Receiving Server wants, `NotFound` for a share or contact that does not exist, `Forbidden` for a share that is
+    not the sender's to speak of, and `Unauthenticated` for the end of a contact that nobody has signed.
     """
     if notification.type not in TYPES:
         raise Invalid("This type of notification is not known.", fields=[FieldError("notificationType", "INVALID")])
@@ -44,6 +47,8 @@ def receive(tx: Tx, notification: Notification, *, signed_by: str | None, verifi
         row, account = _answered(tx, notification, signed_by)
     elif notification.type == SHARE_UNSHARED:
         row, account = _unshared(tx, notification, signed_by)
+    elif notification.type in CHANGES:
+        row, account = _changed(tx, notification, signed_by)
     else:
         raise NotSupported(f"Notifications of the type {notification.type} are not supported here.")
     audit.record(
@@ -66,15 +71,31 @@ def _answered(tx: Tx, notification: Notification, signed_by: str | None) -> tupl
 
 
 def _unshared(tx: Tx, notification: Notification, signed_by: str | None) -> tuple[Row, str]:
-    if signed_by is not None:
-        row = received.told_by(tx, signed_by, notification.provider_id)
-    else:
-        row = received.with_secret(tx, notification.provider_id, notification.shared_secret)
+    row = _of_theirs(tx, notification, signed_by)
     if row is None:
         raise NotFound("There is no such share.")
     _check(tx, row, notification, signed_by)
     received.unshared(tx, row)
     return row, row.account
+
+
+def _changed(tx: Tx, notification: Notification, signed_by: str | None) -> tuple[Row, str]:
+    """Of a share of theirs. What may be done with one of ours is not the other side's to say (CVE-2021-35946)."""
+    row = _of_theirs(tx, notification, signed_by)
+    if row is None:
+        shares.get(tx, notification.provider_id)
+        raise NotSupported("Only the server of its owner changes a share.")
+    _check(tx, row, notification, signed_by)
+    said = Change.read(notification.content)
+    received.changed(tx, row, said.permissions, row.expiration if said.expiration is None else said.expiration or None)
+    return row, row.account
+
+
+def _of_theirs(tx: Tx, notification: Notification, signed_by: str | None) -> Row | None:
+    """The received share that is meant: that of the server that signed, else the one with the secret."""
+    if signed_by is not None:
+        return received.told_by(tx, signed_by, notification.provider_id)
+    return received.with_secret(tx, notification.provider_id, notification.shared_secret)
 
 
 def _user_removed(tx: Tx, notification: Notification, signed_by: str | None, verified: str) -> None:

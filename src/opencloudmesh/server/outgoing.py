@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
-from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.address import Address, plain_id
 from opencloudmesh.protocol.dialects import DIALECTS, Dialect, api_version_for
 from opencloudmesh.protocol.discovery import Offer, own_document
+from opencloudmesh.protocol.notifications import SHARE_CHANGE_PERMISSION, USER_REMOVED, Notification
 from opencloudmesh.protocol.obligations import Obligations
 from opencloudmesh.protocol.protocols import Protocols, WebDav
-from opencloudmesh.protocol.shares import NewShare
+from opencloudmesh.protocol.shares import NewShare, encode_protocol
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.keys import Keyring
@@ -43,8 +45,7 @@ def document(config: Config, keys: Keyring, criteria: tuple[str, ...], user_agen
 def new_share(share: sa.Row[Any], owner: Account, config: Config, dialect: Dialect, duties: Obligations) -> NewShare:
     """The notification about a row of `shares`."""
     address = Address(owner.id, config.own_host)
-    uri = f"{config.public_url}{WEBDAV_PATH}{share.id}" if dialect.absolute_uri else share.id
-    webdav = WebDav(uri, share.secret, frozenset(share.permissions), duties.requirements)
+    webdav = _webdav(share, config, dialect, duties.requirements)
     return NewShare(
         share_with=Address.parse(share.share_with),
         name=share.path.rpartition("/")[2],
@@ -59,6 +60,43 @@ def new_share(share: sa.Row[Any], owner: Account, config: Config, dialect: Diale
         description=share.description,
         expiration=share.expiration,
     )
+
+
+def notice(said: Mapping[str, Any], dialect: Dialect) -> dict[str, Any] | None:
+    """The message that an outbox row holds, as the peer wants it; None where it understands no such thing."""
+    if said["type"] == USER_REMOVED and not dialect.knows_user_removed:
+        return None
+    content = dict(said.get("content", {}))
+    if "grantee" in content and dialect.encoding.plain_ids:
+        content["grantee"] = plain_id(content["grantee"])
+    resource_type = said["resource_type"]
+    if resource_type == "folder" and not dialect.encoding.folders:
+        resource_type = "file"  # as the share was announced
+    notification = Notification(said["type"], resource_type, said["provider_id"], said["secret"], content)
+    return notification.encode(with_secret=dialect.secret_in_notifications)
+
+
+def change_notice(share: sa.Row[Any], config: Config, dialect: Dialect) -> dict[str, Any] | None:
+    """What a share is from now on, as the peer wants it; None where it understands no such thing.
+
+    oCIS wants the `protocol` object of a share, ownCloud and the text of the protocol say nothing of an end.
+    """
+    if dialect.change is None:
+        return None
+    content: dict[str, Any] = {"expiration": share.expiration or 0}
+    if dialect.change == SHARE_CHANGE_PERMISSION:
+        webdav = _webdav(share, config, dialect, frozenset(share.requirements))
+        content["grantee"] = Address.parse(share.share_with).identifier
+        content["protocol"] = encode_protocol(webdav, dialect.share_encoding(config.public_url))
+    else:
+        content["permission"] = share.permissions
+    said = {"type": dialect.change, "resource_type": share.resource_type, "provider_id": share.id}
+    return notice({**said, "secret": share.secret, "content": content}, dialect)
+
+
+def _webdav(share: sa.Row[Any], config: Config, dialect: Dialect, requirements: frozenset[str]) -> WebDav:
+    uri = f"{config.public_url}{WEBDAV_PATH}{share.id}" if dialect.absolute_uri else share.id
+    return WebDav(uri, share.secret, frozenset(share.permissions), requirements)
 
 
 def learnt_dialect(peer: sa.Row[Any] | None) -> Dialect | None:

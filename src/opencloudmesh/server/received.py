@@ -31,6 +31,9 @@ UNSHARED, EXPIRED, REMOVED = "unshared", "expired", "removed"
 # (state, what happens) -> state. What is not here is refused.
 TRANSITIONS = {
     (PENDING, "accepted"): ACCEPTED,
+    (PENDING, "changed"): PENDING,
+    (ACCEPTED, "changed"): ACCEPTED,
+    (EXPIRED, "changed"): PENDING,  # the sender had prolonged it in time, and we hear of it late
     (PENDING, "declined"): DECLINED,
     (ACCEPTED, "declined"): DECLINED,
     (PENDING, "unshared"): UNSHARED,
@@ -61,7 +64,7 @@ _BY_PROVIDER_ID = sa.select(received).where(
 
 
 def receive(tx: Tx, share: NewShare, *, own_host: str, verified: str) -> tuple[Row, accounts.Account]:
-    """Another server offers one of our users a share. Offered twice, stored once.
+    """Another server offers one of our users a share. Offered twice, stored once, with what was said last.
 
     `verified` is how the sender is known: "rfc9421", "cavage" or "unsigned". Raises `Denied` for one whom the policy
     does not let through, `Invalid` naming the field, `NotSupported` for what cannot be used here, `Conflict` for
@@ -80,8 +83,8 @@ def receive(tx: Tx, share: NewShare, *, own_host: str, verified: str) -> tuple[R
     host, provider_id = share.sender.host, share.provider_id
     known = tx.all(_BY_PROVIDER_ID, {"from": host, "called": provider_id})
     same = next((row for row in known if hmac.compare_digest(row.fingerprint, fingerprint)), None)
-    if same is not None:
-        return same, account
+    if same is not None:  # its owner may have changed it before we had answered
+        return changed(tx, same, share.protocols.webdav.permissions, share.expiration), account
     if known and not _reuses_ids(tx, host):
         raise Conflict("There is another share with this providerId.", fields=[FieldError("providerId", "CONFLICT")])
     return _store(tx, share, account, fingerprint, verified, trust), account
@@ -95,11 +98,13 @@ def get(tx: Tx, received_id: str, *, account: str | None = None) -> Row:
     return row
 
 
-def listing(tx: Tx, account: str | None = None) -> list[Row]:
-    """What was shared with a person, newest first, without what they removed."""
+def listing(tx: Tx, account: str | None = None, *, host: str | None = None) -> list[Row]:
+    """What was shared with a person, newest first, without what they removed; everybody's, and of one server."""
     query = _WITH_SENDER.where(received.c.state != REMOVED)
     if account is not None:
         query = query.where(received.c.account == account)
+    if host is not None:
+        query = query.where(received.c.host == host)
     return list(tx.all(query.order_by(received.c.created.desc(), received.c.id)))
 
 
@@ -151,6 +156,23 @@ def unshared(tx: Tx, row: Row) -> None:
     if row.state in OPEN:
         outbox.drop(tx, row.id)
         _change(tx, row, "unshared", path=None)
+
+
+def changed(tx: Tx, row: Row, permissions: frozenset[str] | None, expiration: int | None) -> Row:
+    """The sender says what may be done with it from now on, and until when; `permissions` None: as before.
+
+    All of this is for display; only the sender decides. Of a share that has ended nothing changes, but for one that
+    had expired and has not: the person is asked again.
+    """
+    granted = row.permissions if permissions is None else sorted(permissions)
+    if (granted, expiration) == (row.permissions, row.expiration):
+        return row
+    lasts = expiration is None or expiration > tx.now
+    if (row.state, "changed") not in TRANSITIONS or (row.state == EXPIRED and not lasts):
+        return row
+    if row.state == ACCEPTED:  # what was last seen of it says what one may, too
+        outbox.put(tx, host=row.host, kind=outbox.PROBE, subject=row.id)
+    return _change(tx, row, "changed", permissions=granted, expiration=expiration)
 
 
 def missing(tx: Tx, received_id: str) -> None:
@@ -220,7 +242,7 @@ def _recipient(tx: Tx, share: NewShare, own_host: str, verified: str) -> tuple[a
 
 
 def _fingerprint(share: NewShare) -> str:
-    """Says whether a share is the same one again. Display names may change in between."""
+    """Says whether a share is the same one again. What may be done with it, and until when, may change in between."""
     webdav = share.protocols.webdav
     assert webdav is not None  # `receive` has looked
     content = (
@@ -230,10 +252,8 @@ def _fingerprint(share: NewShare) -> str:
         str(share.sender),
         share.share_type,
         share.resource_type,
-        share.expiration,
         webdav.uri,
         webdav.shared_secret,
-        sorted(webdav.permissions),
         sorted(webdav.requirements),
     )
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()

@@ -7,15 +7,16 @@ side, at every access. Telling the peer is part of each change (outbox).
 from __future__ import annotations
 
 import hmac
+from enum import Enum, auto
 from typing import Any
 
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
-from opencloudmesh.protocol.notifications import SHARE_UNSHARED
-from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, PERMISSIONS, READ
-from opencloudmesh.server import contacts, outbox, policy
+from opencloudmesh.protocol.notifications import RESHARE_CHANGE_PERMISSION, SHARE_UNSHARED
+from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, PERMISSIONS, READ, WRITE
+from opencloudmesh.server import audit, contacts, locks, outbox, policy
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import shares, tokens
 from opencloudmesh.server.subtrees import at_or_below
@@ -33,6 +34,9 @@ TRANSITIONS = {
     (PENDING, "declined"): DECLINED,
     (SENT, "declined"): DECLINED,
     (ACCEPTED, "declined"): DECLINED,  # the receiver left
+    (PENDING, "changed"): PENDING,
+    (SENT, "changed"): SENT,
+    (ACCEPTED, "changed"): ACCEPTED,
     (PENDING, "unshared"): UNSHARED,
     (SENT, "unshared"): UNSHARED,
     (ACCEPTED, "unshared"): UNSHARED,
@@ -46,6 +50,12 @@ TRANSITIONS = {
 LIVE = (PENDING, SENT, ACCEPTED)
 
 Row = sa.Row[Any]
+
+
+class Keep(Enum):
+    """What a change says of something that stays as it is, where None says something else."""
+
+    KEEP = auto()
 
 
 def offer(
@@ -64,11 +74,7 @@ def offer(
     Raises `Invalid` naming the wrong fields, `Denied` by the policy, `Conflict` where it is shared with that person
     already.
     """
-    wrong = []
-    if not permissions or not permissions <= PERMISSIONS:
-        wrong.append(FieldError("permissions", "INVALID"))
-    if expiration is not None and expiration <= tx.now:
-        wrong.append(FieldError("expiration", "INVALID"))
+    wrong = _wrong(tx, permissions, expiration)
     if not path:
         wrong.append(FieldError("path", "INVALID"))
     if wrong:
@@ -85,7 +91,7 @@ def offer(
         "resource_type": resource_type,
         "share_with": str(share_with),
         "host": share_with.host,
-        "permissions": sorted(permissions | {READ}),
+        "permissions": _granted(permissions),
         "description": description,
         "expiration": expiration,
         "secret": tx.secret(),
@@ -105,12 +111,48 @@ def get(tx: Tx, share_id: str, *, owner: str | None = None) -> Row:
     return row
 
 
-def listing(tx: Tx, owner: str | None = None) -> list[Row]:
-    """A person's shares, newest first, without those that they ended; everybody's for the operator."""
+def listing(tx: Tx, owner: str | None = None, *, host: str | None = None) -> list[Row]:
+    """A person's shares, newest first, without those that they ended; for the operator everybody's, or a server's."""
     query = sa.select(shares).where(shares.c.state != UNSHARED)
     if owner is not None:
         query = query.where(shares.c.owner == owner)
+    if host is not None:
+        query = query.where(shares.c.host == host)
     return list(tx.all(query.order_by(shares.c.created.desc(), shares.c.id)))
+
+
+def change(
+    tx: Tx,
+    share_id: str,
+    *,
+    owner: str | None = None,
+    permissions: frozenset[str] | None = None,
+    expiration: int | Keep | None = Keep.KEEP,
+) -> Row:
+    """The owner gives more or less, or sets another end; None: no end. It counts from the next access on.
+
+    A peer that understands it is told, also of a share that it was told of while the owner changed it. Raises
+    `Invalid` naming the wrong fields, `NotFound`, and `Conflict` for a share that has ended.
+    """
+    row = get(tx, share_id, owner=owner)
+    given = frozenset(row.permissions) if permissions is None else permissions
+    ends = row.expiration if isinstance(expiration, Keep) else expiration
+    wrong = _wrong(tx, given, None if ends == row.expiration else ends)
+    if wrong:
+        raise Invalid("The share cannot be changed so.", fields=wrong)
+    granted = _granted(given)
+    if (granted, ends) == _terms(row):
+        return row
+    changed = _change(tx, row, "changed", permissions=granted, expiration=ends)
+    if WRITE not in granted:
+        locks.release_all(tx, row.owner, principal(row))
+    reason = f"{', '.join(granted)}; until {'ever' if ends is None else ends}"
+    audit.record(
+        tx, "share", "here", host=row.host, account=row.owner, who=row.share_with, subject=row.id, reason=reason
+    )
+    if row.state != PENDING:  # else it is told of with what is in force then
+        _tell_changed(tx, changed)
+    return changed
 
 
 def unshare(tx: Tx, share_id: str, *, owner: str | None = None) -> Row:
@@ -130,9 +172,11 @@ def path_removed(tx: Tx, owner: str, path: str) -> None:
         unshare(tx, row.id)
 
 
-def delivered(tx: Tx, share_id: str, recipient_name: str) -> None:
-    """The peer has taken the share."""
+def delivered(tx: Tx, share_id: str, recipient_name: str, *, told: Row | None = None) -> None:
+    """The peer has taken the share; `told`: as it was when the message was written."""
     row = get(tx, share_id)
+    if told is not None and row.state in LIVE and _terms(row) != _terms(told):
+        _tell_changed(tx, row)
     values = {"recipient_name": recipient_name or row.recipient_name, "error": None}
     if row.state == PENDING:
         _change(tx, row, "delivered", **values)
@@ -191,8 +235,38 @@ def live(tx: Tx, row: Row) -> Row:
     return row
 
 
+def principal(row: Row) -> str:
+    """Whose the WebDAV locks are that are taken with a share's secret or token."""
+    return f"share:{row.id}"
+
+
+def _wrong(tx: Tx, permissions: frozenset[str], expiration: int | None) -> list[FieldError]:
+    wrong = []
+    if not permissions or not permissions <= PERMISSIONS:
+        wrong.append(FieldError("permissions", "INVALID"))
+    if expiration is not None and expiration <= tx.now:
+        wrong.append(FieldError("expiration", "INVALID"))
+    return wrong
+
+
+def _granted(permissions: frozenset[str]) -> list[str]:
+    """As stored: there is nothing without reading."""
+    return sorted(permissions | {READ})
+
+
+def _terms(row: Row) -> tuple[list[str], int | None]:
+    return row.permissions, row.expiration
+
+
+def _tell_changed(tx: Tx, row: Row) -> None:
+    """What is in force, and how this peer calls it, is looked at when it is sent."""
+    message = outbox.notification(RESHARE_CHANGE_PERMISSION, row.resource_type, row.id, row.secret)
+    outbox.put(tx, host=row.host, kind=outbox.NOTIFICATION, subject=row.id, message=message)
+
+
 def _tell_unshared(tx: Tx, row: Row) -> None:
-    message = outbox.notification(SHARE_UNSHARED, row.resource_type, row.id, row.secret)
+    grantee = {"grantee": Address.parse(row.share_with).identifier}  # oCIS finds the share by it
+    message = outbox.notification(SHARE_UNSHARED, row.resource_type, row.id, row.secret, grantee)
     outbox.put(tx, host=row.host, kind=outbox.NOTIFICATION, subject=row.id, message=message)
 
 
@@ -203,4 +277,5 @@ def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
     tx.run(shares.update().where(shares.c.id == row.id).values(state=state, changed=tx.now, **values))
     if state not in LIVE:
         tx.run(tokens.delete().where(tokens.c.share == row.id))
+        locks.release_all(tx, row.owner, principal(row))
     return get(tx, row.id)

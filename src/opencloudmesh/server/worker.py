@@ -30,7 +30,7 @@ from opencloudmesh.protocol.errors import (
     Unavailable,
     Unreachable,
 )
-from opencloudmesh.protocol.notifications import USER_REMOVED, Notification
+from opencloudmesh.protocol.notifications import CHANGES
 from opencloudmesh.protocol.obligations import obligations
 from opencloudmesh.protocol.shares import NewShare, ShareAnswer
 from opencloudmesh.protocol.wire import Response
@@ -163,7 +163,7 @@ class Worker:
         name = ShareAnswer.parse(answer.body).recipient_display_name
 
         def record(tx: Tx) -> None:
-            shares.delivered(tx, row.subject, name)
+            shares.delivered(tx, row.subject, name, told=share)
             _delivered(tx, row)
 
         await write(record)
@@ -190,18 +190,19 @@ class Worker:
         await self._context.database.read(lambda tx: policy.refuse_denied(tx, "notification", "out", row.host))
         peer = await self._context.lookup.discover(row.host)
         dialect = await self._dialect(row.host, peer)
-        said = row.message
-        if said["type"] == USER_REMOVED and not dialect.knows_user_removed:
+        message = await self._notice(row, dialect)
+        if message is None:
             await self._context.database.write(lambda tx: outbox.done(tx, row.id))
             return
-        notification = Notification(
-            said["type"], said["resource_type"], said["provider_id"], said["secret"], said.get("content", {})
-        )
-        message = notification.encode(with_secret=dialect.secret_in_notifications)
-        if notification.resource_type == "folder" and not dialect.encoding.folders:
-            message["resourceType"] = "file"  # as the share was announced
         await self._post(peer, peer.end_point + "/notifications", message)
         await self._context.database.write(lambda tx: _delivered(tx, row))
+
+    async def _notice(self, row: Row, dialect: Dialect) -> dict[str, Any] | None:
+        """What the peer is to hear; None where nothing. Of a change: what is in force now."""
+        if row.message["type"] not in CHANGES:
+            return outgoing.notice(row.message, dialect)
+        share = await self._context.database.read(lambda tx: shares.get(tx, row.subject))
+        return outgoing.change_notice(share, self._context.config, dialect) if share.state in shares.LIVE else None
 
     async def _probe(self, row: Row) -> None:
         """Looks at the root of an accepted share: is it a file or a folder?"""

@@ -28,6 +28,7 @@ for command in (
     sharing.list_received,
     sharing.accept,
     sharing.decline,
+    sharing.change,
     sharing.unshare,
     links.link_group,
     links.request_group,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 
 from opencloudmesh.protocol.address import Address
-from opencloudmesh.protocol.errors import Invalid
+from opencloudmesh.protocol.errors import FieldError, Invalid
 from opencloudmesh.server import accounts, disk, received, shares, views
 from opencloudmesh.server.cli.common import data_option, json_option, opened, show
+from opencloudmesh.server.database import Tx
 from opencloudmesh.server.storage import Storage
-from opencloudmesh.server.trees import clean_path
+from opencloudmesh.server.trees import READ, SHARE, WRITE, clean_path
+from opencloudmesh.server.web.shares import end_of
 
 SHARE_COLUMNS = ("id", "state", "path", "shareWith", "permissions", "error")
 RECEIVED_COLUMNS = ("id", "state", "name", "sender", "permissions", "path")
@@ -23,9 +25,10 @@ RECEIVED_COLUMNS = ("id", "state", "name", "sender", "permissions", "path")
 @click.option("--as", "owner", required=True, metavar="NAME", help="Whose file it is.")
 @click.option("--write", is_flag=True, help="They may change it.")
 @click.option("--reshare", is_flag=True, help="They may share it on.")
+@click.option("--expires", metavar="DAY", help="The last day on which they may, as 2026-12-31, in UTC.")
 @click.option("--description", default="", help="A few words to them.")
 def share(data: str, as_json: bool, path: str, share_with: str, owner: str, write: bool, reshare: bool,
-          description: str) -> None:  # fmt: skip
+          expires: str | None, description: str) -> None:  # fmt: skip
     """Share PATH of a person's files with USER@HOST."""
     with opened(data) as (config, database):
         database.read_now(lambda tx: accounts.get(tx, owner))
@@ -40,8 +43,9 @@ def share(data: str, as_json: bool, path: str, share_with: str, owner: str, writ
                 path=cleaned,
                 resource_type="folder" if is_folder else "file",
                 share_with=address,
-                permissions=frozenset({"read"} | ({"write"} if write else set()) | ({"share"} if reshare else set())),
+                permissions=frozenset({READ} | ({WRITE} if write else set()) | ({SHARE} if reshare else set())),
                 description=description,
+                expiration=_end(expires) if expires else None,
             )
         )
         show([views.share(row)], SHARE_COLUMNS, as_json=as_json, one=True)
@@ -90,6 +94,38 @@ def decline(data: str, as_json: bool, share_id: str) -> None:
     with opened(data) as (_, database):
         row = database.write_now(lambda tx: received.decline(tx, share_id))
         show([views.received(row)], RECEIVED_COLUMNS, as_json=as_json, one=True)
+
+
+@click.command()
+@data_option
+@json_option
+@click.argument("share_id", metavar="ID")
+@click.option("--write/--read-only", default=None, help="Whether they may change it.")
+@click.option("--reshare/--no-reshare", default=None, help="Whether they may share it on.")
+@click.option("--expires", metavar="DAY", help="The last day on which they may, as 2026-12-31, in UTC; or `never`.")
+def change(data: str, as_json: bool, share_id: str, write: bool | None, reshare: bool | None,
+           expires: str | None) -> None:  # fmt: skip
+    """Change what is granted by the share ID, or when it ends. What is not said stays as it is."""
+    wanted = {WRITE: write, SHARE: reshare}
+
+    def changed(tx: Tx) -> shares.Row:
+        kept = set(shares.get(tx, share_id).permissions) - {word for word, said in wanted.items() if said is False}
+        return shares.change(
+            tx,
+            share_id,
+            permissions=frozenset(kept | {word for word, said in wanted.items() if said}),
+            expiration=shares.Keep.KEEP if expires is None else None if expires == "never" else _end(expires),
+        )
+
+    with opened(data) as (_, database):
+        show([views.share(database.write_now(changed))], (*SHARE_COLUMNS, "expiration"), as_json=as_json, one=True)
+
+
+def _end(day: str) -> int:
+    try:
+        return end_of(day)
+    except ValueError:
+        raise Invalid("Write a day as 2026-12-31.", fields=[FieldError("expires", "INVALID")]) from None
 
 
 @click.command()

@@ -21,7 +21,7 @@ from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.bodies import read_object
 from opencloudmesh.server.web.errors import json_response
 from opencloudmesh.server.web.links import NewLink, create, grant
-from opencloudmesh.server.web.shares import NewShare, offer
+from opencloudmesh.server.web.shares import NewShare, ShareChange, offer
 
 BASE = "/api/v1"
 
@@ -49,6 +49,13 @@ async def create_share(context: Context, account: Account, request: Request) -> 
 async def show_share(context: Context, account: Account, request: Request) -> Response:
     """One share of mine."""
     row = await context.database.read(lambda tx: shares.get(tx, request.path_params["id"], owner=account.id))
+    return json_response(views.share(row))
+
+
+async def change_share(context: Context, account: Account, request: Request) -> Response:
+    """I let somebody do more or less with a share, or set another end."""
+    change, share_id = ShareChange.read(await read_object(request)), request.path_params["id"]
+    row = await context.commit(lambda tx: change.make(tx, share_id, owner=account.id))
     return json_response(views.share(row))
 
 
@@ -131,7 +138,7 @@ async def refuse_request(context: Context, account: Account, request: Request) -
 OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/me": {"GET": me},
     "/shares": {"GET": list_shares, "POST": create_share},
-    "/shares/{id}": {"GET": show_share, "DELETE": delete_share},
+    "/shares/{id}": {"GET": show_share, "PATCH": change_share, "DELETE": delete_share},
     "/received": {"GET": list_received},
     "/received/{id}": {"GET": show_received, "DELETE": delete_received},
     "/received/{id}/accept": {"POST": accept},

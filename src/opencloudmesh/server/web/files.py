@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from opencloudmesh.protocol.errors import Forbidden, NotFound, Unauthenticated, Unavailable
-from opencloudmesh.server import tokens
+from opencloudmesh.server import shares, tokens
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.outgoing import WEBDAV_PATH
 from opencloudmesh.server.trees import Tree
@@ -55,7 +55,7 @@ async def shared(context: Context, doors: Doors, request: Request) -> Response:
     first, prefix, path = _split(request, WEBDAV_PATH)
     if first != share.id:  # asked at the root
         prefix, path = WEBDAV_PATH, request.scope["path"][len(WEBDAV_PATH) :]
-    tree, principal = context.shared_tree(share), f"share:{share.id}"
+    tree, principal = context.shared_tree(share), shares.principal(share)
     try:
         response = await dav.serve(
             request, database=context.database, tree=tree, prefix=prefix, path=path, principal=principal

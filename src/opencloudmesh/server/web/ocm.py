@@ -1,7 +1,7 @@
 """Messages from other servers. Who sent one is found out by `senders.authenticate` before a gesture sees it.
 
     POST /ocm/shares            Share Creation Notification
-    POST /ocm/notifications     accepted, declined, unshared; a contact has ended
+    POST /ocm/notifications     accepted, declined, unshared, changed; a contact has ended
     POST /ocm/invite-accepted   somebody elsewhere took an invite of one of our people
     POST /ocm/token             a short-lived token for the secret of a share (code flow)
 

@@ -45,6 +45,13 @@ SCHEMAS: dict[str, Schema] = {
         },
         optional=frozenset({"permissions", "expiration", "description"}),
     ),
+    "ShareChange": _object(
+        {
+            "permissions": PERMISSIONS,
+            "expiration": {**MAYBE_MOMENT, "minimum": 0, "description": "unix seconds; null: it has no end"},
+        },
+        optional=frozenset({"permissions", "expiration"}),
+    ),
     "Share": _object(
         {
             "id": TEXT,
@@ -245,6 +252,13 @@ PATHS: dict[str, Schema] = {
     "/shares/{id}": {
         "parameters": [ID],
         "get": _operation("One share of mine.", 200, _reference("Share"), errors=(404,)),
+        "patch": _operation(
+            "I let somebody do more or less with a share, or set another end. What is not said stays as it is.",
+            200,
+            _reference("Share"),
+            errors=(400, 404, 409, 413, 415),
+            body="ShareChange",
+        ),
         "delete": _operation("I end a share.", 204, errors=(404,)),
     },
     "/received": {"get": _operation("What is shared with me, newest first.", 200, _list("Received"))},

@@ -1,4 +1,4 @@
-"""A person shares a file or folder: what they say, and what is looked at before the gesture.
+"""A person shares a file or folder, or changes that: what they say, and what is looked at before the gesture.
 
 The API and the pages both come through here.
 """
@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound
-from opencloudmesh.protocol.fields import Fields
+from opencloudmesh.protocol.fields import MAX_TIME, Fields
 from opencloudmesh.server import shares
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
+from opencloudmesh.server.database import Tx
 from opencloudmesh.server.trees import ALL, READ, clean_path
 
 
@@ -42,6 +44,37 @@ class NewShare:
         )
         fields.check("The share is not complete.")
         return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class ShareChange:
+    """What a person says of a share that they change: the body of `PATCH shares/{id}`, or a form."""
+
+    permissions: frozenset[str] | None
+    expiration: int | shares.Keep | None
+
+    @classmethod
+    def read(cls, body: dict[str, Any]) -> ShareChange:
+        """What is not in it stays as it is; an `expiration` of null is none. Raises `Invalid` naming wrong fields."""
+        fields = Fields(body)
+        change = cls(
+            permissions=read_permissions(fields) if "permissions" in body else None,
+            expiration=fields.number("expiration") if "expiration" in body else shares.Keep.KEEP,
+        )
+        fields.check("The change is not complete.")
+        return change
+
+    def make(self, tx: Tx, share_id: str, *, owner: str) -> shares.Row:
+        """The gesture."""
+        return shares.change(tx, share_id, owner=owner, permissions=self.permissions, expiration=self.expiration)
+
+
+def end_of(day: str) -> int:
+    """The moment at which a day is over, in UTC. Raises `ValueError`."""
+    moment = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC).timestamp() + 86_400
+    if not 0 <= moment <= MAX_TIME:
+        raise ValueError(day)
+    return int(moment)
 
 
 def read_permissions(fields: Fields) -> frozenset[str]:

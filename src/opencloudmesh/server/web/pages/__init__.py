@@ -42,6 +42,7 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/delete/{path:path}", files.delete),
     ("GET", "/share/{path:path}", shares.show),
     ("POST", "/share/{path:path}", shares.offer),
+    ("POST", "/change/{id}", shares.change),
     ("POST", "/stop/{id}", shares.stop),
     ("GET", "/link/{path:path}", links.show),
     ("POST", "/link/{path:path}", links.create),

@@ -10,13 +10,12 @@ from typing import Any, TypeVar
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, OcmError
-from opencloudmesh.protocol.fields import MAX_TIME
 from opencloudmesh.server import contacts, shares
 from opencloudmesh.server.trees import READ, SHARE, WRITE
 from opencloudmesh.server.web.pages.files import asked, crumbs
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.visits import Visit, redirect
-from opencloudmesh.server.web.shares import NewShare, is_folder
+from opencloudmesh.server.web.shares import NewShare, ShareChange, end_of, is_folder
 from opencloudmesh.server.web.shares import offer as offer_share
 
 T = TypeVar("T")
@@ -53,6 +52,19 @@ async def offer(visit: Visit) -> Response:
     return redirect(f"/share/{path}", "shared")
 
 
+async def change(visit: Visit) -> Response:
+    """The person lets somebody do more or less with it, or sets another end; an empty day is none."""
+    share_id, account = visit.request.path_params["id"], visit.account.id
+    form = EMPTY | await read_form(visit.request)
+    row = await visit.context.database.read(lambda tx: shares.get(tx, share_id, owner=account))
+    try:
+        wanted = read_by(ShareChange.read, row.path, form)
+        await visit.context.commit(lambda tx: wanted.make(tx, share_id, owner=account))
+    except OcmError as error:
+        return await _page(visit, row.path, EMPTY, error)
+    return redirect(f"/share/{row.path}", "changed")
+
+
 async def stop(visit: Visit) -> Response:
     """The share ends, or what is left of it is taken off the list."""
     share_id = visit.request.path_params["id"]
@@ -87,6 +99,7 @@ async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError |
         states=STATES,
         live=shares.LIVE,
         tomorrow=tomorrow(visit),
+        last_day=lambda row: "" if row.expiration is None else _day(row.expiration - 1),
         labels=LABELS,
     )
 
@@ -98,7 +111,7 @@ def read_by(read: Callable[[dict[str, Any]], T], path: str, form: dict[str, str]
     permissions += [SHARE] if form["reshare"] else []
     body = {"path": path, "shareWith": form["address"].strip(), "permissions": permissions, "description": form["note"]}
     try:
-        return read({**body, "expiration": _end_of(form["expires"]) if form["expires"] else None})
+        return read({**body, "expiration": end_of(form["expires"]) if form["expires"] else None})
     except ValueError:
         wrong = [FieldError("expiration", "INVALID")]
     try:
@@ -108,14 +121,10 @@ def read_by(read: Callable[[dict[str, Any]], T], path: str, form: dict[str, str]
     raise Invalid("This is not complete.", fields=wrong)
 
 
-def _end_of(day: str) -> int:
-    """The moment at which a day is over, in UTC. Raises `ValueError`."""
-    moment = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC).timestamp() + 86_400
-    if not 0 <= moment <= MAX_TIME:
-        raise ValueError(day)
-    return int(moment)
-
-
 def tomorrow(visit: Visit) -> date:
     """The first day on which something may end."""
-    return datetime.fromtimestamp(visit.context.clock(), UTC).date() + timedelta(days=1)
+    return _day(visit.context.clock()) + timedelta(days=1)
+
+
+def _day(seconds: float) -> date:
+    return datetime.fromtimestamp(seconds, UTC).date()

@@ -47,6 +47,7 @@ DONE = {
     "deleted": "Deleted.",
     "left": "You have left the share. Its owner is told.",
     "shared": "Shared. The other cloud is being told; this page shows what becomes of it.",
+    "changed": "Changed. It counts from now on.",
     "stopped": "The share has ended. Nothing can be opened with it any more.",
     "accepted": "Accepted. You find it among your files.",
     "declined": "Declined. The sender is told.",
