@@ -10,7 +10,7 @@ import click
 import pytest
 
 from opencloudmesh.protocol import errors
-from opencloudmesh.server import config
+from opencloudmesh.server import config, states
 from opencloudmesh.server.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -27,6 +27,10 @@ def commands(group, path="ocm"):
 
 def test_the_page_of_the_settings_is_written_from_the_table():
     assert (ROOT / "docs/configuration.md").read_text().rstrip() == config.documentation().rstrip()
+
+
+def test_the_page_of_the_states_is_drawn_from_the_tables():
+    assert (ROOT / "docs/states.md").read_text() == states.page()
 
 
 def test_every_setting_is_an_option_of_serve():

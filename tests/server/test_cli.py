@@ -114,6 +114,39 @@ def test_what_cannot_be_done_is_said_in_a_sentence(einstein, words, said):
     assert listed(einstein, "outbox") == []
 
 
+def test_a_share_is_changed(einstein):
+    words = ["share", "note.txt", "marie@two.example", "--as", "einstein", "--expires", "2099-12-31", "--json"]
+    share = json.loads(einstein(*words))
+    assert share["expiration"] == 4_102_444_800
+    for options, permissions, expiration in (
+        (["--write"], ["read", "write"], 4_102_444_800),
+        (["--reshare", "--expires", "2098-12-31"], ["read", "share", "write"], 4_070_908_800),
+        (["--read-only", "--expires", "never"], ["read", "share"], None),
+        (["--no-reshare"], ["read"], None),
+        ([], ["read"], None),
+    ):
+        changed = json.loads(einstein("change", share["id"], *options, "--json"))
+        assert (changed["permissions"], changed["expiration"]) == (permissions, expiration)
+    before = listed(einstein, "shares")
+    assert "as 2026-12-31" in einstein("change", share["id"], "--expires", "soon", code=1)
+    assert "expiration: INVALID" in einstein("change", share["id"], "--expires", "2001-01-01", code=1)
+    assert "no such share" in einstein("change", "x", "--write", code=1)
+    assert listed(einstein, "shares") == before
+
+
+def test_a_server_is_purged(einstein):
+    einstein("share", "note.txt", "marie@two.example", "--as", "einstein")
+    einstein("share", "note.txt", "pierre@three.example", "--as", "einstein")
+    ended = json.loads(einstein("peer", "purge", "https://Two.example/", "--contacts", "--json"))
+    assert ended == {"shares": 1, "received": 0, "requests": 0, "messages": 1, "contacts": 0}
+    assert [row["shareWith"] for row in listed(einstein, "shares")] == ["pierre@three.example"]
+    assert [row["host"] for row in listed(einstein, "outbox")] == ["three.example"]
+    assert "not the name of a server" in einstein("peer", "purge", "*.example", code=1)
+    assert [row["host"] for row in listed(einstein, "outbox")] == ["three.example"]
+    said = einstein("peer", "purge", "two.example")
+    assert [line.split() for line in said.splitlines()] == [list(ended), ["0"] * 5]
+
+
 def test_serve_wants_to_know_its_address(ocm):
     assert "--public-url" in ocm("serve", code=1, OCM_PUBLIC_URL="")
     assert "--development" in ocm("serve", code=1, OCM_PUBLIC_URL="http://one.example")

@@ -151,6 +151,11 @@ def remove_everybody(tx: Tx, account: str) -> None:
         outbox.put(tx, host=host, kind=outbox.NOTIFICATION, subject=subject, message=message)
 
 
+def forget_host(tx: Tx, host: str) -> int:
+    """Everybody's contacts at a server are forgotten, and it is not told; how many they were."""
+    return tx.run(contacts.delete().where(contacts.c.host == host)).rowcount
+
+
 def removed(tx: Tx, host: str, user_id: str, *, grantee: str = "", verified: str) -> None:
     """`host` says that its user has removed us, `grantee` alone or everybody. Said twice it changes nothing.
 

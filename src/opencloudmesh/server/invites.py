@@ -16,6 +16,13 @@ from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import invites
 
 OPEN, ACCEPTED, REVOKED = "open", "accepted", "revoked"
+
+# (state, what happens) -> state. What is not here is refused.
+TRANSITIONS = {
+    (OPEN, "accepted"): ACCEPTED,
+    (OPEN, "revoked"): REVOKED,
+    (ACCEPTED, "revoked"): REVOKED,  # it is taken off the list; the contact stays
+}
 LIFETIME = 30 * 86_400  # seconds, as at Nextcloud
 
 MAX_MAILS = 50  # of one person in a day: nobody is to write to the whole world by us
@@ -81,9 +88,9 @@ def listing(tx: Tx, account: str) -> list[Row]:
 def revoke(tx: Tx, account: str, invite_id: str) -> None:
     """Nobody can take it any more; who has taken it stays a contact. Raises `NotFound`."""
     row = get(tx, account, invite_id)
-    if row.state == REVOKED:
+    if (row.state, "revoked") not in TRANSITIONS:
         raise NotFound("There is no such invite.")
-    tx.run(invites.update().where(invites.c.id == row.id).values(state=REVOKED))
+    _change(tx, row, "revoked")
     outbox.drop(tx, row.id)
 
 
@@ -109,8 +116,8 @@ def accepted(tx: Tx, message: InviteAccepted, *, verified: str = "unsigned") -> 
         raise Conflict("This invite has been accepted by another person.")
     host = message.address.host
     policy.admit(tx, "invite", "in", host, account=row.account, address=who, invited=True, verified=verified)
-    if row.state == OPEN:
-        tx.run(invites.update().where(invites.c.id == row.id).values(state=ACCEPTED, accepted_by=who))
+    if (row.state, "accepted") in TRANSITIONS:  # else they say it again
+        _change(tx, row, "accepted", accepted_by=who)
     contacts.meet(tx, row.account, message.address, name=message.name, email=message.email, source=contacts.INVITE)
     audit.record(
         tx, "invite", "in", host=message.address.host, account=row.account, who=who, verified=verified, subject=row.id
@@ -121,6 +128,10 @@ def accepted(tx: Tx, message: InviteAccepted, *, verified: str = "unsigned") -> 
 def identity(account: accounts.Account) -> Identity:
     """Who one of our people is to somebody they exchange invites with. Nextcloud takes no empty e-mail address."""
     return Identity(account.id, account.email or f"{account.id}@invalid", account.name)
+
+
+def _change(tx: Tx, row: Row, event: str, **values: Any) -> None:
+    tx.run(invites.update().where(invites.c.id == row.id).values(state=TRANSITIONS[row.state, event], **values))
 
 
 def _recipient(tx: Tx, account: str, email: str, can_mail: bool) -> str:

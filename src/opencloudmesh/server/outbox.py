@@ -16,6 +16,16 @@ from opencloudmesh.server.schema import outbox, peers
 SHARE, NOTIFICATION, MAIL = "share", "notification", "mail"
 PROBE, CONFIRM = LOOKS = "probe", "confirm"  # at a received share; the sender is told nothing
 DUE, GIVEN_UP = "due", "given-up"
+OVER = "over"  # there is no row any more
+
+# (state, what happens) -> state. A row in another state is left as it is.
+TRANSITIONS = {
+    (DUE, "delivered"): OVER,
+    (DUE, "postponed"): DUE,
+    (DUE, "given up"): GIVEN_UP,
+    (DUE, "dropped"): OVER,
+    (GIVEN_UP, "dropped"): OVER,
+}
 
 GIVE_UP_AFTER = 7 * 86_400  # seconds
 # Seconds until the next try; the last is repeated. Early ones are short: most failures are a restart.
@@ -79,12 +89,17 @@ def waiting(tx: Tx) -> dict[str, int]:
 
 def done(tx: Tx, row_id: int) -> None:
     """It has been delivered, or need not be any more."""
-    tx.run(outbox.delete().where(outbox.c.id == row_id))
+    tx.run(outbox.delete().where(outbox.c.id == row_id, _open_to("delivered")))
 
 
 def drop(tx: Tx, subject: str) -> None:
     """Nothing about this subject needs to be told any more."""
-    tx.run(outbox.delete().where(outbox.c.subject == subject))
+    tx.run(outbox.delete().where(outbox.c.subject == subject, _open_to("dropped")))
+
+
+def drop_host(tx: Tx, host: str) -> int:
+    """A peer is told nothing any more; how many rows that were."""
+    return tx.run(outbox.delete().where(outbox.c.host == host, _open_to("dropped"))).rowcount
 
 
 def postpone(tx: Tx, row: sa.Row[Any], reason: str, *, retry_after: int | None = None) -> bool:
@@ -96,10 +111,15 @@ def postpone(tx: Tx, row: sa.Row[Any], reason: str, *, retry_after: int | None =
     spread = row.id * 2_654_435_761 % 1000 / 5000  # up to a fifth more, so that not all come at once
     due_at = tx.now + max(int(wait * (1 + spread)), min(retry_after or 0, 86_400))
     values = {"attempts": row.attempts + 1, "due": due_at, "error": reason}
-    tx.run(outbox.update().where(outbox.c.id == row.id).values(**values))
+    tx.run(outbox.update().where(outbox.c.id == row.id, _open_to("postponed")).values(**values))
     return True
 
 
 def give_up(tx: Tx, row_id: int, reason: str) -> None:
     """It will not be tried again; the row stays for the operator to see."""
-    tx.run(outbox.update().where(outbox.c.id == row_id).values(state=GIVEN_UP, error=reason))
+    given_up = outbox.c.id == row_id, _open_to("given up")
+    tx.run(outbox.update().where(*given_up).values(state=GIVEN_UP, error=reason))
+
+
+def _open_to(event: str) -> sa.ColumnElement[bool]:
+    return outbox.c.state.in_([state for state, what in TRANSITIONS if what == event])

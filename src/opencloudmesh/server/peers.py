@@ -91,8 +91,13 @@ def failed(tx: Tx, host: str, reason: str) -> bool:
 
 def forget(tx: Tx, host: str) -> None:
     """Everything about a peer; it is met anew. Raises `NotFound`."""
-    if tx.run(peers.delete().where(peers.c.host == host)).rowcount == 0:
+    if not lose(tx, host):
         raise NotFound(f"{host} is not known.")
+
+
+def lose(tx: Tx, host: str) -> bool:
+    """As `forget`; whether anything was known."""
+    return tx.run(peers.delete().where(peers.c.host == host)).rowcount > 0
 
 
 def learn(tx: Tx, host: str, learnt: dict[str, Any]) -> None:

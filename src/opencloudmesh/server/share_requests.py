@@ -111,6 +111,14 @@ def refuse(tx: Tx, request_id: str, *, account: str | None = None) -> Row:
     return row if row.state == REFUSED else _change(tx, row, "refused")
 
 
+def refuse_host(tx: Tx, host: str) -> int:
+    """Everybody refuses what people of a server ask; how many requests those were."""
+    rows = tx.all(sa.select(requests.c.id).where(requests.c.host == host, requests.c.state == OPEN))
+    for row in rows:
+        refuse(tx, row.id)
+    return len(rows)
+
+
 def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
     state = TRANSITIONS.get((row.state, event))
     if state is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from opencloudmesh.client.network import check_authorities
 from opencloudmesh.protocol.address import normalise_host
-from opencloudmesh.server import peers, policy, rules, views
+from opencloudmesh.server import departures, peers, policy, rules, views
 from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, show
 from opencloudmesh.server.database import Tx
 
@@ -122,6 +123,23 @@ def forget(data: str, host: str) -> None:
         name = normalise_host(host)
         database.write_now(lambda tx: peers.forget(tx, name))
         click.echo(f"{name} was forgotten.")
+
+
+@peer_group.command("purge")
+@data_option
+@json_option
+@click.option("--contacts", "with_contacts", is_flag=True, help="Forget everybody's contacts there too.")
+@click.argument("host")
+def purge(data: str, as_json: bool, with_contacts: bool, host: str) -> None:
+    """End everything with HOST at once, whether or not it is still there: all shares, in both directions.
+
+    It is told nothing, and what is known of it is forgotten. What was decided about it stays: `deny` it first if it is
+    to stay away.
+    """
+    with opened(data) as (_, database):
+        name = normalise_host(host)
+        ended = database.write_now(lambda tx: departures.server(tx, name, with_contacts=with_contacts))
+        show([asdict(ended)], tuple(asdict(ended)), as_json=as_json, one=True)
 
 
 def _columns(only: str | None, word: str) -> dict[str, str]:

@@ -9,9 +9,8 @@ import sys
 import click
 
 from opencloudmesh.protocol.errors import Invalid
-from opencloudmesh.server import accounts, contacts, received, shares
+from opencloudmesh.server import accounts, departures
 from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, show
-from opencloudmesh.server.database import Tx
 from opencloudmesh.server.storage import Storage
 
 
@@ -53,7 +52,7 @@ def user_list(data: str, as_json: bool) -> None:
 def user_remove(data: str, name: str, with_files: bool) -> None:
     """Remove a person and end their shares. Their files stay, unless told otherwise."""
     with opened(data) as (config, database):
-        database.write_now(lambda tx: _remove_person(tx, name))
+        database.write_now(lambda tx: departures.person(tx, name))
         if with_files:
             Storage(config.data).remove_user(name)
         click.echo(f"{name} was removed.")
@@ -68,16 +67,6 @@ def user_passwd(data: str, name: str) -> None:
         stored = accounts.hash_password(_password())
         database.write_now(lambda tx: accounts.set_password(tx, name, stored))
         click.echo(f"The password of {name} was changed.")
-
-
-def _remove_person(tx: Tx, name: str) -> None:
-    """Their shares and contacts end with a notice, and what they received is declined, before the account goes."""
-    accounts.get(tx, name)
-    shares.path_removed(tx, name, "")
-    for row in received.listing(tx, name):
-        received.remove(tx, row.id)
-    contacts.remove_everybody(tx, name)
-    accounts.remove(tx, name)
 
 
 def _password() -> str:
