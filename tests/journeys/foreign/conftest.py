@@ -122,7 +122,7 @@ def cloud_url(new_sqlite_url: Any) -> str:
 
 
 @pytest.fixture
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
+def our_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
     """Where our cloud is: a real server must find it, and remembers its keys from one test to the next."""
     if not live.configured():
         yield {}
@@ -135,8 +135,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, 
 
 
 @pytest.fixture
-async def cloud(tmp_path: Path, cloud_url: str, place: dict[str, Any]) -> AsyncIterator[Server]:
-    async with serve(tmp_path / "ours", database_url=cloud_url, provider="Ours", **place) as server:
+async def cloud(tmp_path: Path, cloud_url: str, our_place: dict[str, Any]) -> AsyncIterator[Server]:
+    async with serve(tmp_path / "ours", database_url=cloud_url, provider="Ours", **our_place) as server:
         server.add(OURS, name="Marie Curie")
         yield server
 
