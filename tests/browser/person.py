@@ -21,13 +21,14 @@ LOOKS = ((PHONE, "light", EVERYTHING), (DESKTOP, "dark", COLOURS), (DESKTOP, "li
 
 # What can be used on a page, by keyboard too. Radio buttons of one name are one stop, and arrows go on from there.
 CONTROLS = "a[href], button, input:not([type=hidden], [type=radio]), select, textarea, summary"
-# Controls that can be seen and were not reached; the one that has the focus is marked as reached, if one sees it.
+# Goes on from the control that has the focus, if one sees it: the controls left that can be seen and were not reached,
+# and whether the focus has come round.
 REACH = """controls => {
     const shown = element => element.checkVisibility({visibilityProperty: true}) && !element.closest('.skip');
     const focused = document.activeElement;
-    if (focused && getComputedStyle(focused).outlineStyle !== 'none') focused.dataset.reached = 'yes';
-    return [...document.querySelectorAll(controls)].filter(shown).filter(element => !element.dataset.reached)
-        .map(element => element.outerHTML);
+    if (getComputedStyle(focused).outlineStyle !== 'none') focused.dataset.reached = 'yes';
+    const left = [...document.querySelectorAll(controls)].filter(shown).filter(element => !element.dataset.reached);
+    return [left.map(element => element.outerHTML), focused === document.body];
 }"""
 
 
@@ -115,10 +116,11 @@ class Person:
 
     async def unreached(self) -> list[str]:
         """The controls to which the Tab key does not lead, or on which one does not see that it has."""
+        left: list[str] = []
         rounds = 0  # a page may begin with the focus in a field: the rest comes in the second round
         for _ in range(200):
-            left: list[str] = await self.page.evaluate(REACH, CONTROLS)
-            rounds += await self.page.evaluate("document.activeElement === document.body")
+            left, around = await self.page.evaluate(REACH, CONTROLS)
+            rounds += around
             if not left or rounds > 2:
                 break
             await self.page.keyboard.press("Tab")

@@ -9,9 +9,9 @@ from tests.browser.test_journeys import LONG
 from tests.mesh import settled
 
 PAGES = (
-    "/files/", "/files/Empty", "/files/Shares/Radium", "/share/work", f"/share/{quote(LONG)}", f"/rename/{quote(LONG)}",
-    "/delete/work", "/inbox", "/requests", "/link/work", "/invites", "/contacts", "/files/?search=nothing",
-    "/accept-invite?token=abc&providerDomain=other.example",
+    "/files/", "/files/Empty", "/files/Shares/Radium", "/files/?search=nothing", "/share/work",
+    f"/share/{quote(LONG)}", f"/rename/{quote(LONG)}", "/delete/work", "/move/work", "/move/work?to=Shares", "/inbox",
+    "/requests", "/link/work", "/invites", "/contacts", "/accept-invite?token=abc&providerDomain=other.example",
 )  # fmt: skip
 
 

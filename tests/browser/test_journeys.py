@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 
 from tests.mesh import settled
 
@@ -11,7 +12,7 @@ from opencloudmesh.server import received
 LONG = "A name that somebody gave to a file without thinking of narrow windows " + "x" * 120 + ".txt"
 
 
-async def test_files_are_uploaded_named_sorted_searched_and_deleted(one, einstein, tmp_path):
+async def test_files_are_uploaded_sorted_searched_renamed_moved_and_deleted(one, einstein, tmp_path):
     (tmp_path / "b.txt").write_bytes(b"bb")
     (tmp_path / "a.txt").write_bytes(b"a")
     await einstein.unfold("Upload")
@@ -40,9 +41,19 @@ async def test_files_are_uploaded_named_sorted_searched_and_deleted(one, einstei
     await einstein.choose("Delete", LONG)
     await einstein.press("Delete")
     await einstein.sees("Deleted.")
-    await einstein.follow("Folder Ä folder?#%")
+
+    await einstein.choose("Move or copy", "b.txt")
+    await einstein.follow("Ä folder?#%")
+    await einstein.press("Move here")
+    await einstein.sees("Moved.")
+    assert await einstein.names() == ["b.txt"]
+    await einstein.download("Download all", tmp_path / "all.zip")
+    with zipfile.ZipFile(tmp_path / "all.zip") as found:
+        assert found.read("b.txt") == b"bb"
+    await einstein.choose("Delete", "b.txt")
+    await einstein.press("Delete")
     await einstein.sees("This folder is empty. Upload the first file into it.")
-    assert sorted(path.name for path in one.file("einstein", "").iterdir()) == ["b.txt", "Ä folder?#%"]
+    assert [path.name for path in one.file("einstein", "").rglob("*")] == ["Ä folder?#%"]
 
 
 async def test_a_file_is_shared_accepted_opened_and_taken_back(one, two, einstein, marie, tmp_path):

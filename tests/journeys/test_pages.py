@@ -16,7 +16,7 @@ from opencloudmesh.server.context import Context
 
 PAGES = (
     "/files/", "/inbox", "/requests", "/invites", "/contacts", "/share/note.txt", "/link/note.txt", "/rename/note.txt",
-    "/delete/note.txt",
+    "/move/note.txt", "/delete/note.txt",
 )  # fmt: skip
 
 
@@ -43,7 +43,8 @@ async def test_a_form_from_elsewhere_changes_nothing(one, two, einstein, marie, 
     headers = {name: one.url + "/" if value == "OWN" else value for name, value in headers.items()}
     before, files = one.stored(), sorted(one.file("einstein", "").iterdir())
     for path in (
-        "/logout", "/login", "/folder/", "/rename/note.txt", "/delete/note.txt", "/share/note.txt", f"/stop/{share_id}",
+        "/logout", "/login", "/folder/", "/move/note.txt", "/rename/note.txt", "/delete/note.txt",
+        "/share/note.txt", f"/stop/{share_id}",
         "/invites", "/invites/accept", "/contacts", "/contacts/x/remove", "/inbox/x/accept", "/upload/",
     ):  # fmt: skip
         form = {"user": "einstein", "password": PASSWORD, "name": "x", "address": "a@b.example", "invite": "x"}

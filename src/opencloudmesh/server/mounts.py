@@ -270,7 +270,7 @@ class UserTree:
         if not entry.is_folder:
             content = await self.read(entry.path)
             seen = content.entry
-            async with contextlib.aclosing(_bytes(content)) as chunks:
+            async with contextlib.aclosing(pieces(content)) as chunks:
                 await self.write(target, chunks, size=seen.size, modified_ns=seen.modified_ns or None)
             return
         await self.make_folder(target)
@@ -371,7 +371,8 @@ def _may_replace(*, overwrite: bool) -> None:
         raise PreconditionFailed("There is something of that name already.")
 
 
-async def _bytes(content: Content) -> AsyncGenerator[bytes, None]:
+async def pieces(content: Content) -> AsyncGenerator[bytes, None]:
+    """The bytes, wherever they are. Raises `NotFound`, and what the stream from elsewhere raises."""
     if content.file is None:
         if content.stream is not None:
             async for chunk in content.stream:

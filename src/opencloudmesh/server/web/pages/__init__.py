@@ -15,7 +15,18 @@ from opencloudmesh.server.context import Context
 from opencloudmesh.server.outgoing import ACCEPT_PATH
 from opencloudmesh.server.views import ASK_PATH, WAYF_PATH
 from opencloudmesh.server.web.auth import Doors
-from opencloudmesh.server.web.pages import ask, contacts, files, inbox, introductions, invites, links, shares
+from opencloudmesh.server.web.pages import (
+    archive,
+    ask,
+    contacts,
+    files,
+    inbox,
+    introductions,
+    invites,
+    links,
+    moving,
+    shares,
+)
 from opencloudmesh.server.web.pages.login import HOME, Endpoint, Handler, login, logout, signed_in
 from opencloudmesh.server.web.pages.visits import STATIC, Look, Static, Visit, redirect
 from opencloudmesh.server.web.pages.wayf import Wayf
@@ -40,6 +51,9 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/rename/{path:path}", files.rename),
     ("GET", "/delete/{path:path}", files.ask_to_delete),
     ("POST", "/delete/{path:path}", files.delete),
+    ("GET", "/move/{path:path}", moving.ask),
+    ("POST", "/move/{path:path}", moving.carry),
+    ("GET", "/archive/{path:path}", archive.download),
     ("GET", "/share/{path:path}", shares.show),
     ("POST", "/share/{path:path}", shares.offer),
     ("POST", "/change/{id}", shares.change),

@@ -139,13 +139,13 @@ async def make_folder(visit: Visit) -> Response:
 
 async def ask_name(visit: Visit) -> Response:
     """What shall it be called?"""
-    entry = await _existing(visit)
+    entry = await existing(visit)
     return visit.page("rename.html", path=entry.path, entry=entry, crumbs=crumbs(entry.path), name=entry.name)
 
 
 async def rename(visit: Visit) -> Response:
     """It gets another name in its folder."""
-    entry, form = await _existing(visit), await read_form(visit.request)
+    entry, form = await existing(visit), await read_form(visit.request)
     path, name = entry.path, form.get("name", "").strip()
     try:
         target = join(parent(path), check_name(name))
@@ -160,12 +160,12 @@ async def rename(visit: Visit) -> Response:
 
 async def ask_to_delete(visit: Visit) -> Response:
     """Really?"""
-    return await _confirm(visit, await _existing(visit))
+    return await _confirm(visit, await existing(visit))
 
 
 async def delete(visit: Visit) -> Response:
     """It is gone; the root of a received share is left, and stays with its owner."""
-    entry = await _existing(visit)
+    entry = await existing(visit)
     try:
         await unlocked(visit, entry.path, member=True, deep=True)
         await visit.tree.delete(entry.path)
@@ -186,6 +186,14 @@ def arranged(entries: Iterable[Entry], sort: str, search: str) -> list[Entry]:
 def asked(visit: Visit) -> str:
     """The path that the URL names."""
     return clean_path(visit.request.path_params.get("path", ""))
+
+
+async def existing(visit: Visit) -> Entry:
+    """What the URL names, which is not the root. Raises `NotFound`."""
+    path = asked(visit)
+    if not path:
+        raise NotFound("There is no such file or folder.")
+    return await visit.tree.stat(path)
 
 
 def principal(visit: Visit) -> str:
@@ -237,14 +245,6 @@ def _line(entry: Entry, around: Around) -> Line:
     peer = around.peers.get(origin.host) if origin is not None else None
     away = peer is not None and bool(peer.failing_since)
     return Line(entry, origin, away, entry.path in around.shared)
-
-
-async def _existing(visit: Visit) -> Entry:
-    """What the URL names, which is not the root. Raises `NotFound`."""
-    path = asked(visit)
-    if not path:
-        raise NotFound("There is no such file or folder.")
-    return await visit.tree.stat(path)
 
 
 async def _nearest(visit: Visit, path: str) -> str:

@@ -44,6 +44,8 @@ DONE = {
     "uploaded": "Uploaded.",
     "made": "The folder was made.",
     "renamed": "Renamed.",
+    "moved": "Moved.",
+    "copied": "Copied.",
     "deleted": "Deleted.",
     "left": "You have left the share. Its owner is told.",
     "shared": "Shared. The other cloud is being told; this page shows what becomes of it.",

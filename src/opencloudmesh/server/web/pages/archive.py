@@ -1,0 +1,99 @@
+"""A folder as one file: a ZIP archive that is made while it is sent, with no more than one piece of a file in memory.
+
+Received shares are in it as far as their servers answer; what could not be read is named in a file at its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from urllib.parse import quote
+from zipfile import ZipFile, ZipInfo
+
+from starlette.responses import Response, StreamingResponse
+
+from opencloudmesh.protocol.errors import OcmError
+from opencloudmesh.server.mounts import UserTree, pieces
+from opencloudmesh.server.trees import Entry
+from opencloudmesh.server.web.dav.reading import SAFETY
+from opencloudmesh.server.web.pages.files import asked
+from opencloudmesh.server.web.pages.visits import Visit
+
+NANO = 1_000_000_000
+MAX_ENTRIES = 100_000  # another server may tell of folders in folders without an end
+LEFT_OUT = "Left out of this archive.txt"
+EARLIEST, LATEST = 315_532_800, 4_354_819_198  # unix seconds: ZIP knows the years from 1980 to 2107
+
+
+async def download(visit: Visit) -> Response:
+    """A folder and all that is in it."""
+    path = asked(visit)
+    entries = await visit.tree.list(path)
+    name = quote(f"{path.rpartition('/')[2] or visit.account.id}.zip", safe="")
+    fields = {
+        **SAFETY,
+        "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
+        "Cache-Control": "private, no-store",
+    }
+    return StreamingResponse(made(visit.tree, path, entries), 200, fields, "application/zip")
+
+
+class _Sent:
+    """What the archive writes to, and what of it has not gone out yet. It cannot seek: sizes follow the files."""
+
+    def __init__(self) -> None:
+        self._waiting = bytearray()
+
+    def write(self, data: bytes, /) -> int:
+        self._waiting += data
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing to do: everything goes out as it comes."""
+
+    def take(self) -> bytes:
+        taken = bytes(self._waiting)
+        self._waiting.clear()
+        return taken
+
+
+async def made(tree: UserTree, root: str, entries: list[Entry]) -> AsyncIterator[bytes]:
+    """The bytes of the archive. Nothing is compressed: most large files are already, and it would hold others up."""
+    sent, left_out = _Sent(), list[str]()
+    waiting, left = list(reversed(entries)), MAX_ENTRIES
+    with ZipFile(sent, "w") as archive:  # type: ignore[call-overload]  # it needs no more than it is given
+        while waiting and left:
+            entry, left = waiting.pop(), left - 1
+            name = entry.path[len(root) :].lstrip("/")
+            try:
+                if entry.is_folder:
+                    archive.writestr(_info(entry, name + "/"), b"")
+                    waiting += reversed(await tree.list(entry.path))
+                else:
+                    async with aclosing(_put(archive, tree, entry, name)) as putting:
+                        async for _ in putting:
+                            yield sent.take()
+            except OcmError as error:
+                left_out.append(f"{name}: {error.message}")
+        if waiting:
+            left_out.append(f"Everything after the first {MAX_ENTRIES} files and folders.")
+        if left_out:
+            archive.writestr(LEFT_OUT, "\r\n".join(["These could not be read, or not to their end.", *left_out, ""]))
+    yield sent.take()
+
+
+async def _put(archive: ZipFile, tree: UserTree, entry: Entry, name: str) -> AsyncGenerator[None, None]:
+    """Puts a file into the archive, a piece at a time."""
+    content = await tree.read(entry.path)
+    with archive.open(_info(content.entry, name), "w", force_zip64=True) as file:
+        async with aclosing(pieces(content)) as stream:
+            async for piece in stream:
+                file.write(piece)
+                yield
+
+
+def _info(entry: Entry, name: str) -> ZipInfo:
+    """The head of an entry; other servers may tell any time."""
+    moment = datetime.fromtimestamp(min(max(entry.modified_ns // NANO, EARLIEST), LATEST), UTC)
+    return ZipInfo(name, moment.timetuple()[:6])

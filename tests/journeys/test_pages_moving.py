@@ -1,0 +1,137 @@
+"""Moving, copying, and taking a folder along as one file."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+from tests.journeys.test_shares import offered
+
+from opencloudmesh.server import locks, peers, shares
+from opencloudmesh.server.web.pages import archive
+
+LEFT_OUT = archive.LEFT_OUT
+
+
+async def taken_along(browser, path):
+    answer = await browser.send("GET", f"/archive/{path}")
+    assert (answer.status, answer.headers.get("content-type")) == (200, "application/zip")
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as found:
+        assert found.testzip() is None
+        return answer, {name: found.read(name) for name in found.namelist()}
+
+
+def tree(one, folder=""):
+    root = one.file("einstein", folder)
+    return {str(path.relative_to(root)) for path in root.rglob("*")}
+
+
+async def test_a_file_is_moved_and_copied_to_where_the_person_goes(one, einstein):
+    one.put("einstein", "a.txt", b"a")
+    one.put("einstein", "b/c d/e.txt", b"e")
+    page = await einstein.open("/move/a.txt")
+    assert "/move/a.txt?to=b" in page.links
+    assert "Move here" not in page.text
+    page = await einstein.open("/move/a.txt?to=b")
+    assert "/move/a.txt?to=b/c%20d" in page.links
+    page = await einstein.submit("/move/a.txt", to="b/c d", do="copy")
+    assert "Copied." in page.text
+    assert "/download/b/c%20d/a.txt" in page.links
+    await einstein.submit("/move/a.txt", to="b/c d", do="copy")
+    assert "Moved." in (await einstein.submit("/move/a.txt", to="b", do="move")).text
+    assert tree(one) == {"b", "b/a.txt", "b/c d", "b/c d/e.txt", "b/c d/a.txt", "b/c d/a (2).txt"}
+
+
+async def test_what_cannot_be_moved_stays_and_is_told(one, einstein):
+    one.put("einstein", "a.txt", b"a")
+    one.put("einstein", "b/a.txt", b"other")
+    before = tree(one)
+    page = await einstein.open("/move/b")
+    assert [link for link in page.links if link.startswith("/move/b?to=b")] == []
+    assert "already" in (await einstein.submit("/move/a.txt", 412, to="b", do="move")).text
+    assert "part" in (await einstein.submit("/move/b", 403, to="b", do="copy")).text
+    await einstein.submit("/move/a.txt", 400, to="b", do="nonsense")
+    await einstein.submit("/move/a.txt", 404, to="nowhere", do="move")
+    await einstein.submit("/move/a.txt", 400, to="../marie", do="move")
+    await einstein.submit("/move/", 404, to="b", do="move")
+    one.context.database.write_now(lambda tx: locks.acquire(tx, "einstein", "a.txt", principal="account:einstein"))
+    assert "locked" in (await einstein.submit("/move/a.txt", 423, to="b", do="move")).text
+    assert tree(one) == before
+    assert one.file("einstein", "b/a.txt").read_bytes() == b"other"
+
+
+async def test_a_share_goes_along_when_its_file_is_moved(one, two, einstein):
+    one.put("einstein", "a.txt", b"a")
+    one.file("einstein", "b").mkdir()
+    share_id, _ = await offered(one, two, "a.txt")
+    await einstein.submit("/move/a.txt", to="b", do="move")
+    row = one.rows(shares.get, share_id)
+    assert (row.path, row.state) == ("b/a.txt", "accepted")
+
+
+async def test_what_may_only_be_read_is_copied_but_not_moved(one, two, marie):
+    one.put("einstein", "work/a.txt", b"a")
+    await offered(one, two, "work")
+    two.file("marie", "mine").mkdir()
+    page = await marie.open("/move/Shares/work/a.txt?to=mine")
+    assert "Copy here" in page.text
+    assert "Move" not in page.text
+    await marie.submit("/move/Shares/work/a.txt", 403, to="mine", do="move")
+    await marie.submit("/move/Shares/work/a.txt", to="mine", do="copy")
+    assert one.file("einstein", "work/a.txt").exists()
+    assert two.file("marie", "mine/a.txt").read_bytes() == b"a"
+
+
+async def test_a_folder_is_taken_along_as_one_file(one, einstein):
+    large = bytes(range(256)) * 9000
+    for path, content in (("Ä/b c.txt", b"b"), ("Ä/d/large.bin", large), ("Ä/d/empty", b""), ("e.txt", b"e")):
+        one.put("einstein", path, content)
+    answer, found = await taken_along(einstein, "%C3%84")
+    assert found == {"b c.txt": b"b", "d/": b"", "d/empty": b"", "d/large.bin": large}
+    assert answer.headers.get("content-disposition") == "attachment; filename*=UTF-8''%C3%84.zip"
+    assert "sandbox" in answer.headers.get("content-security-policy")
+    answer, found = await taken_along(einstein, "")
+    assert sorted(found) == ["e.txt", "Ä/", "Ä/b c.txt", "Ä/d/", "Ä/d/empty", "Ä/d/large.bin"]
+    assert answer.headers.get("content-disposition").endswith("einstein.zip")
+    await einstein.open("/archive/nothing", 404)
+    await einstein.open("/archive/e.txt", 404)
+
+
+async def test_an_archive_is_sent_as_it_is_made(one):
+    one.put("einstein", "large.bin", b"x" * 8_000_000)
+    tree = one.context.tree("einstein")
+    sizes = [len(piece) async for piece in archive.made(tree, "", await tree.list(""))]
+    assert sum(sizes) > 8_000_000
+    assert max(sizes) < 1_500_000
+
+
+async def test_what_is_elsewhere_is_taken_along_or_named(one, two, marie):
+    one.put("einstein", "work/deep/a.txt", b"a")
+    await offered(one, two, "work")
+    two.put("marie", "mine.txt", b"m")
+    _, found = await taken_along(marie, "")
+    assert found["Shares/work/deep/a.txt"] == b"a"
+    assert LEFT_OUT not in found
+    for _ in range(3):
+        two.context.database.write_now(lambda tx: peers.failed(tx, one.host, "It is away."))
+    _, found = await taken_along(marie, "")
+    assert found["mine.txt"] == b"m"
+    assert "Shares/work/deep/a.txt: " in found[LEFT_OUT].decode()
+
+
+async def test_an_archive_has_an_end(one, einstein, monkeypatch):
+    monkeypatch.setattr(archive, "MAX_ENTRIES", 2)
+    for number in range(3):
+        one.put("einstein", f"{number}.txt", b"x")
+    _, found = await taken_along(einstein, "")
+    assert sorted(found) == ["0.txt", "1.txt", LEFT_OUT]
+
+
+@pytest.mark.parametrize("path", ["/move/note.txt", "/archive/"])
+async def test_other_people_do_not_move_or_take_along(one, two, einstein, path):
+    two.put("marie", "note.txt", b"x")
+    if path == "/archive/":
+        assert (await taken_along(einstein, ""))[1] == {}
+    else:
+        await einstein.submit(path, 404, to="", do="copy")
