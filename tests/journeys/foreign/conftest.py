@@ -198,6 +198,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Nothing but the journeys with another server is run with a real one."""
     if live.configured():
         here = [item for item in items if item.path.parent == Path(__file__).parent]
-        left = [item for item in here if "kind" not in getattr(item, "fixturenames", ())]
+        left = [item for item in here if not {"pair", "peer"} & set(getattr(item, "fixturenames", ()))]
         items[:] = [item for item in items if item not in left]
         config.hook.pytest_deselected(items=left)
