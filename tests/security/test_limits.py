@@ -24,7 +24,7 @@ from tests.security.stages import Stage, staged
 
 from opencloudmesh.protocol import signatures
 from opencloudmesh.protocol.wire import Request, Response
-from opencloudmesh.server import discovery, limits, peers, received, rules, shares, worker
+from opencloudmesh.server import audit, discovery, limits, peers, received, rules, shares, worker
 from opencloudmesh.server.database import new_secret
 from opencloudmesh.server.limits import FAILURES_FOR_NAME, Limits, caller
 
@@ -312,11 +312,11 @@ async def test_strangers_do_not_fill_the_log(stage: Stage) -> None:
 async def test_strangers_do_not_fill_the_audit_trail(stage: Stage) -> None:
     """With names that nobody has proven, below a domain that the operator does not want."""
     stage.cloud.context.database.write_now(lambda tx: rules.put(tx, "*.evil.example", incoming=rules.DENY))
-    before = len(stage.cloud.stored()["audit"])
+    before = len(stage.cloud.rows(audit.listing))
     for number in range(FAILURES_FOR_NAME + 3):
         answer = await deliver(stage.cloud, claiming(stage, f"made-up-{number}.evil.example"))
         assert answer.status == (403 if number < FAILURES_FOR_NAME else 429)
-    assert len(stage.cloud.stored()["audit"]) == before + FAILURES_FOR_NAME
+    assert len(stage.cloud.rows(audit.listing)) == before + FAILURES_FOR_NAME
     await stage.accepts("shares")  # from the same address
 
 

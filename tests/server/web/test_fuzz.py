@@ -222,7 +222,8 @@ def test_what_there_is_is_shown_as_described(stage: Stage, operation: str) -> No
     method, _, path = operation.partition(" ")
     noun = path.split("/")[1]
     known = {"id": new_id(stage, noun)} if noun != "me" else {}
-    case = schema[path][method].Case(path_parameters=known if "{id}" in path else None)
+    said = {"body": {"permissions": ["read", "write"]}, "media_type": "application/json"} if method == "PATCH" else {}
+    case = schema[path][method].Case(path_parameters=known if "{id}" in path else None, **said)
     url = stage.cloud.url + BASE
     answer = case.call_and_validate(base_url=url, auth=("einstein", PASSWORD), checks=CHECKS[:-1], timeout=20)
     assert answer.status_code in (200, 204)
