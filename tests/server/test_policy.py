@@ -156,8 +156,10 @@ def test_a_rule_comes_before_the_policy(office, direction):
     office.do(meet)
     assert trust(office, direction, invited=True) is None
     with pytest.raises(Denied):
-        office.see(policy.refuse_denied, "peer", direction, "other.example", THERE)
-    office.see(policy.refuse_denied, "peer", direction, "other.example")
+        office.see(policy.refuse_denied, "peer", THERE, direction)
+    with pytest.raises(Denied):
+        office.see(policy.refuse_denied, "peer", THERE, *DIRECTIONS)
+    office.see(policy.refuse_denied, "peer", "other.example", *DIRECTIONS)
     office.do(rules.drop, THERE)
     assert trust(office, direction) is not None
     with pytest.raises(NotFound):

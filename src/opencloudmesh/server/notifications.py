@@ -118,5 +118,5 @@ def _check(tx: Tx, share: sa.Row[Any], notification: Notification, signed_by: st
         return
     if not hmac.compare_digest(share.secret.encode(), notification.shared_secret.encode()):
         raise Forbidden("RESOURCE_NOT_FOUND")
-    policy.refuse_denied(tx, "notification", "in", share.host)
+    policy.refuse_denied(tx, "notification", share.host, "in")
     policy.check_unsigned(tx, share.host)

@@ -18,8 +18,8 @@ from opencloudmesh.protocol.errors import Forbidden, Invalid, NotFound, Unauthen
 from opencloudmesh.server import audit, contacts, directories, peers
 from opencloudmesh.server.audit import Direction
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.rules import DENY, rule_for
-from opencloudmesh.server.schema import policy, rules
+from opencloudmesh.server.rules import DENY, any_says, rule_for
+from opencloudmesh.server.schema import policy
 
 # Why a server, or a person there, is let through; kept with what they send.
 ALLOWED, DIRECTORY, INVITED, STRANGER, ANYBODY = "allowed", "directory", "invited", "stranger", "anybody"
@@ -101,6 +101,10 @@ class Policy:
         (word,) = self.words["signatures"]
         return word
 
+    def grounds(self, direction: Direction) -> frozenset[str]:
+        """On which grounds others are let through."""
+        return self.words["incoming" if direction == "in" else "outgoing"]
+
 
 _STORED = sa.select(policy)
 
@@ -114,14 +118,13 @@ def current(tx: Tx) -> Policy:
 def criteria(tx: Tx) -> tuple[str, ...]:
     """What our discovery document says that we demand (IETF-OCM, "Criteria")."""
     in_force = current(tx)
-    incoming = in_force.words["incoming"]
+    incoming = in_force.grounds("in")
     closed = not incoming & {STRANGER, ANYBODY}
-    denied = sa.select(rules.c.pattern).where(rules.c.incoming == DENY).limit(1)
     demands = {
         "must-use-http-sig": in_force.signatures == REQUIRED,
         "must-invite": incoming == {INVITED},  # with other grounds beside it, an invite is not a must
         "allowlist": closed and incoming != {INVITED},
-        "denylist": tx.one(denied) is not None,
+        "denylist": any_says(tx, "incoming", DENY),
     }
     return tuple(name for name, demanded in demands.items() if demanded)
 
@@ -141,13 +144,13 @@ def decide(tx: Tx, direction: Direction, host: str, *, account: str, address: st
     """Whether a person at `host` may deal with the account. `invited`: that they hold an invite is known already."""
     said = rule_for(tx, host).said(direction)
     if said == DENY:
-        return Decision(None, f"The operator of this cloud does not allow contact with {host}.")
+        return Decision(None, _denial(host))
     known = contacts.standing(tx, account, address)
     if known.blocked:
         return Decision(None, f"{address} is blocked here.")
     if said is not None:
         return Decision(ALLOWED)
-    wanted = current(tx).words["incoming" if direction == "in" else "outgoing"]
+    wanted = current(tx).grounds(direction)
     for ground in GROUNDS:
         if ground in wanted and _holds(tx, ground, host, invited or known.invited):
             return Decision(ground)
@@ -165,16 +168,17 @@ def admit(
     return decision.trust
 
 
-def refuse_denied(tx: Tx, event: str, direction: Direction, *hosts: str) -> None:
+def refuse_denied(tx: Tx, event: str, host: str, *directions: Direction) -> None:
     """For messages about what exists already, and before anybody is asked anything. Raises `Denied`."""
-    for host in hosts:
-        if rule_for(tx, host).said(direction) == DENY:
-            raise Denied(f"The operator of this cloud does not allow contact with {host}.", event, direction, host=host)
+    rule = rule_for(tx, host)
+    for direction in directions:
+        if rule.said(direction) == DENY:
+            raise Denied(_denial(host), event, direction, host=host)
 
 
 def standing(tx: Tx, direction: Direction, host: str) -> str:
     """What is to be said of a server in a list: "allow", "deny", or the grounds on which the policy takes anybody."""
-    wanted = current(tx).words["incoming" if direction == "in" else "outgoing"]
+    wanted = current(tx).grounds(direction)
     return rule_for(tx, host).said(direction) or ",".join(word for word in GROUNDS if word in wanted) or "nobody"
 
 
@@ -190,8 +194,7 @@ def signatures_of(tx: Tx, host: str) -> str:
 
 def takes_unsigned(tx: Tx) -> bool:
     """Whether an unsigned message may be taken at all, from whomever."""
-    exception = sa.select(rules.c.pattern).where(rules.c.signatures.in_((EXPECTED, OPTIONAL))).limit(1)
-    return current(tx).signatures != REQUIRED or tx.one(exception) is not None
+    return current(tx).signatures != REQUIRED or any_says(tx, "signatures", EXPECTED, OPTIONAL)
 
 
 def check_unsigned(tx: Tx, host: str) -> None:
@@ -212,6 +215,10 @@ def _holds(tx: Tx, ground: str, host: str, invited: bool) -> bool:
     if ground == DIRECTORY:
         return directories.is_member(tx, host) is not None
     return ground != INVITED or invited
+
+
+def _denial(host: str) -> str:
+    return f"The operator of this cloud does not allow contact with {host}."
 
 
 def _way_in(wanted: frozenset[str]) -> str:

@@ -318,7 +318,7 @@ class RemoteTree:
 
 def _circuit(host: str, tx: Tx) -> tuple[int, int]:
     """How often in a row the peer has failed, and for how many seconds it is left alone. Raises `Denied`."""
-    policy.refuse_denied(tx, "share", "out", host)
+    policy.refuse_denied(tx, "share", host, "out")
     row = peers.get(tx, host)
     return (0, 0) if row is None else (row.failures, max(0, row.retry_at - tx.now))
 

@@ -65,6 +65,11 @@ def listing(tx: Tx) -> list[Row]:
     return list(tx.all(sa.select(rules).order_by(rules.c.pattern)))
 
 
+def any_says(tx: Tx, column: str, *words: str) -> bool:
+    """Whether there is a rule with one of these words in a column."""
+    return tx.one(sa.select(rules.c.pattern).where(rules.c[column].in_(words)).limit(1)) is not None
+
+
 def put(tx: Tx, pattern: str, **values: Any) -> str:
     """The operator decides: columns of `rules`; those not named stay. The pattern as it is stored. Raises `Invalid`."""
     name = normalise(pattern)

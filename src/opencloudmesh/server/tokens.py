@@ -39,7 +39,7 @@ def exchange(tx: Tx, request: TokenRequest, *, signed_by: str | None, verified: 
             raise TokenError("invalid_client", error.message) from None
     elif signed_by != share.host or _host(request.client_id) not in ("", signed_by):
         raise TokenError("invalid_client", "The code was given to another server.")
-    policy.refuse_denied(tx, "token", "in", share.host)
+    policy.refuse_denied(tx, "token", share.host, "in")
     token = tx.secret()
     audit.record(tx, "token", "in", host=share.host, account=share.owner, verified=verified, subject=share.id)
     tx.run(tokens.insert().values(digest=digest_of(token), share=share.id, until=tx.now + LIFETIME))
@@ -54,8 +54,7 @@ def opened_by(tx: Tx, credential: str) -> Row:
     """
     held = tx.one(sa.select(tokens.c.share).where(tokens.c.digest == digest_of(credential), tokens.c.until > tx.now))
     share = shares.opened_by(tx, credential) if held is None else shares.live(tx, shares.get(tx, held.share))
-    policy.refuse_denied(tx, "share", "in", share.host)
-    policy.refuse_denied(tx, "share", "out", share.host)
+    policy.refuse_denied(tx, "share", share.host, "in", "out")
     return share
 
 

@@ -187,7 +187,7 @@ class Worker:
         return answer
 
     async def _tell_notification(self, row: Row) -> None:
-        await self._context.database.read(lambda tx: policy.refuse_denied(tx, "notification", "out", row.host))
+        await self._context.database.read(lambda tx: policy.refuse_denied(tx, "notification", row.host, "out"))
         peer = await self._context.lookup.discover(row.host)
         dialect = await self._dialect(row.host, peer)
         message = await self._notice(row, dialect)

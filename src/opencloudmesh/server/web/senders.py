@@ -106,7 +106,7 @@ async def _refuse_denied(context: Context, host: str, address: str) -> None:
     """Raises `Denied`; `TooManyRequests` for an address that names more such servers than should be written down."""
     async with context.audited():
         try:
-            await context.database.read(lambda tx: policy.refuse_denied(tx, "peer", "in", host))
+            await context.database.read(lambda tx: policy.refuse_denied(tx, "peer", host, "in"))
         except policy.Denied:
             key = f"denied servers of {address}"  # nobody has proven to be one of them
             context.limits.check(key, FAILURES_FOR_NAME)

@@ -92,7 +92,7 @@ class Wayf:
             raise Invalid("This is the cloud that the invite is from. It is for people at other clouds.")
 
         def known(tx: Tx) -> tuple[str, bool]:
-            policy.refuse_denied(tx, "invite", "in", host)
+            policy.refuse_denied(tx, "invite", host, "in")
             return invites.inviter(tx, asked.token).name, directories.is_member(tx, host) is not None
 
         inviter, is_member = await self._context.database.read(known)
