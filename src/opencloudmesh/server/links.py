@@ -12,7 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import FieldError, Invalid, NotFound
-from opencloudmesh.protocol.protocols import PERMISSIONS, READ
+from opencloudmesh.protocol.protocols import READ
+from opencloudmesh.server import shares
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import links
 from opencloudmesh.server.subtrees import at_or_below
@@ -36,11 +37,7 @@ def create(
 
     Raises `Invalid` naming the wrong fields.
     """
-    wrong = []
-    if not permissions or not permissions <= PERMISSIONS:
-        wrong.append(FieldError("permissions", "INVALID"))
-    if expiration is not None and expiration <= tx.now:
-        wrong.append(FieldError("expiration", "INVALID"))
+    wrong = shares.wrong_terms(tx, permissions, expiration)
     if not path:
         wrong.append(FieldError("path", "INVALID"))
     if wrong:
@@ -53,7 +50,7 @@ def create(
         "mode": ASK,
         "path": path,
         "resource_type": resource_type,
-        "permissions": sorted(permissions | {READ}),
+        "permissions": shares.granted_by(permissions),
         "description": description,
         "expiration": expiration,
     }

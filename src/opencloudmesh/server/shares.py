@@ -74,7 +74,7 @@ def offer(
     Raises `Invalid` naming the wrong fields, `Denied` by the policy, `Conflict` where it is shared with that person
     already.
     """
-    wrong = _wrong(tx, permissions, expiration)
+    wrong = wrong_terms(tx, permissions, expiration)
     if not path:
         wrong.append(FieldError("path", "INVALID"))
     if wrong:
@@ -91,7 +91,7 @@ def offer(
         "resource_type": resource_type,
         "share_with": str(share_with),
         "host": share_with.host,
-        "permissions": _granted(permissions),
+        "permissions": granted_by(permissions),
         "description": description,
         "expiration": expiration,
         "secret": tx.secret(),
@@ -137,10 +137,10 @@ def change(
     row = get(tx, share_id, owner=owner)
     given = frozenset(row.permissions) if permissions is None else permissions
     ends = row.expiration if isinstance(expiration, Keep) else expiration
-    wrong = _wrong(tx, given, None if ends == row.expiration else ends)
+    wrong = wrong_terms(tx, given, None if ends == row.expiration else ends)
     if wrong:
         raise Invalid("The share cannot be changed so.", fields=wrong)
-    granted = _granted(given)
+    granted = granted_by(given)
     if (granted, ends) == _terms(row):
         return row
     changed = _change(tx, row, "changed", permissions=granted, expiration=ends)
@@ -240,7 +240,8 @@ def principal(row: Row) -> str:
     return f"share:{row.id}"
 
 
-def _wrong(tx: Tx, permissions: frozenset[str], expiration: int | None) -> list[FieldError]:
+def wrong_terms(tx: Tx, permissions: frozenset[str], expiration: int | None) -> list[FieldError]:
+    """What is wrong with the terms on which somebody gives something, here or by a link."""
     wrong = []
     if not permissions or not permissions <= PERMISSIONS:
         wrong.append(FieldError("permissions", "INVALID"))
@@ -249,7 +250,7 @@ def _wrong(tx: Tx, permissions: frozenset[str], expiration: int | None) -> list[
     return wrong
 
 
-def _granted(permissions: frozenset[str]) -> list[str]:
+def granted_by(permissions: frozenset[str]) -> list[str]:
     """As stored: there is nothing without reading."""
     return sorted(permissions | {READ})
 

@@ -12,8 +12,7 @@ from opencloudmesh.protocol.fields import Fields
 from opencloudmesh.server import links, share_requests
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
-from opencloudmesh.server.trees import clean_path
-from opencloudmesh.server.web.shares import is_folder, read_permissions
+from opencloudmesh.server.web.shares import is_folder, read_path, read_permissions
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +28,8 @@ class NewLink:
     def read(cls, body: dict[str, Any]) -> NewLink:
         """Raises `Invalid` naming every wrong field."""
         fields = Fields(body)
-        text = fields.text("path")
         wanted = cls(
-            path=fields.parsed("path", clean_path, text, "") if text else "",
+            path=read_path(fields),
             permissions=read_permissions(fields),
             description=fields.text("description", required=False),
             expiration=fields.number("expiration"),

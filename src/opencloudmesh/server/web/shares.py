@@ -34,9 +34,8 @@ class NewShare:
     def read(cls, body: dict[str, Any]) -> NewShare:
         """Raises `Invalid` naming every wrong field."""
         fields = Fields(body)
-        text = fields.text("path")
         wanted = cls(
-            path=fields.parsed("path", clean_path, text, "") if text else "",
+            path=read_path(fields),
             share_with=fields.address("shareWith"),
             permissions=read_permissions(fields),
             description=fields.text("description", required=False),
@@ -75,6 +74,12 @@ def end_of(day: str) -> int:
     if not 0 <= moment <= MAX_TIME:
         raise ValueError(day)
     return int(moment)
+
+
+def read_path(fields: Fields) -> str:
+    """What is to be given: a path in the person's tree."""
+    text = fields.text("path")
+    return fields.parsed("path", clean_path, text, "") if text else ""
 
 
 def read_permissions(fields: Fields) -> frozenset[str]:

@@ -6,15 +6,14 @@ from typing import Any
 
 from starlette.responses import Response
 
-from opencloudmesh.protocol.errors import Forbidden, Invalid, NotFound, OcmError
+from opencloudmesh.protocol.errors import NotFound, OcmError
 from opencloudmesh.server import links, share_requests, views
 from opencloudmesh.server.web.links import NewLink, grant
 from opencloudmesh.server.web.links import create as create_link
 from opencloudmesh.server.web.pages.files import asked, crumbs
 from opencloudmesh.server.web.pages.forms import read_form
-from opencloudmesh.server.web.pages.shares import EMPTY, read_by, tomorrow
+from opencloudmesh.server.web.pages.shares import EMPTY, is_own_folder, read_by, tomorrow
 from opencloudmesh.server.web.pages.visits import Visit, redirect
-from opencloudmesh.server.web.shares import is_folder
 
 VERDICTS = {share_requests.TYPED: "not verified", "unsigned": "not verified"}
 LABELS = {
@@ -82,16 +81,7 @@ async def answer(visit: Visit) -> Response:
 
 
 async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError | None = None) -> Response:
-    if not path:
-        raise NotFound("There is no such file or folder.")
-    try:
-        folder = await is_folder(visit.context, visit.account, path)
-    except Invalid as invalid:
-        raise NotFound(invalid.message) from None
-    except Forbidden:
-        raise Forbidden(
-            "This belongs to somebody else, who shared it with you. You cannot offer it to others."
-        ) from None
+    folder = await is_own_folder(visit, path, "You cannot offer it to others.")
     rows = await visit.context.database.read(lambda tx: links.listing(tx, visit.account.id))
     return visit.page(
         "link.html",

@@ -76,14 +76,7 @@ async def stop(visit: Visit) -> Response:
 
 
 async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError | None = None) -> Response:
-    if not path:
-        raise NotFound("There is no such file or folder.")
-    try:
-        folder = await is_folder(visit.context, visit.account, path)
-    except Invalid as invalid:
-        raise NotFound(invalid.message) from None
-    except Forbidden:
-        raise Forbidden("This belongs to somebody else, who shared it with you. You cannot share it on here.") from None
+    folder = await is_own_folder(visit, path, "You cannot share it on here.")
     rows, known = await visit.context.database.read(
         lambda tx: (shares.listing(tx, visit.account.id), contacts.listing(tx, visit.account.id))
     )
@@ -102,6 +95,18 @@ async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError |
         last_day=lambda row: "" if row.expiration is None else _day(row.expiration - 1),
         labels=LABELS,
     )
+
+
+async def is_own_folder(visit: Visit, path: str, cannot: str) -> bool:
+    """Whether what a page is about is a folder. `NotFound` where there is nothing, `Forbidden` for somebody else's."""
+    if not path:
+        raise NotFound("There is no such file or folder.")
+    try:
+        return await is_folder(visit.context, visit.account, path)
+    except Invalid as invalid:
+        raise NotFound(invalid.message) from None
+    except Forbidden:
+        raise Forbidden(f"This belongs to somebody else, who shared it with you. {cannot}") from None
 
 
 def read_by(read: Callable[[dict[str, Any]], T], path: str, form: dict[str, str]) -> T:
