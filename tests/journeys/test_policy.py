@@ -88,6 +88,8 @@ async def test_a_live_share_opens_no_more_while_its_server_is_denied(one, two, d
     rule(one, two.host, **{direction: "deny"})
     assert (await two.dav("GET", "marie", "Shares/note.txt")).status in (403, 502)
     assert one.rows(shares.get, share_id).state == "accepted"
+    reason = f"The operator of this cloud does not allow contact with {two.host}."
+    assert trail(one) == [("share", "in" if direction == "incoming" else "out", two.host, reason)]
     reset(one, two.host)
     assert (await two.dav("GET", "marie", "Shares/note.txt")).body == b"e = mc2"
 

@@ -50,8 +50,9 @@ async def shared(context: Context, doors: Doors, request: Request) -> Response:
     secret = share_secret(request)
     if secret is None:
         raise Unauthenticated("Show the secret of a share.")
-    with doors.secret(request, secret):
-        share = await context.database.read(lambda tx: tokens.opened_by(tx, secret))
+    async with context.audited():
+        with doors.secret(request, secret):
+            share = await context.database.read(lambda tx: tokens.opened_by(tx, secret))
     first, prefix, path = _split(request, WEBDAV_PATH)
     if first != share.id:  # asked at the root
         prefix, path = WEBDAV_PATH, request.scope["path"][len(WEBDAV_PATH) :]
