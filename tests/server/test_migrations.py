@@ -1,4 +1,4 @@
-"""Databases are made by migrations, and are then what `schema.py` says."""
+"""Databases are made by migrations, and are then what `schema` says."""
 
 from __future__ import annotations
 

@@ -1,0 +1,35 @@
+"""Every table, once. Times are unix seconds; addresses are OCM Addresses as `identifier@host[:port]`.
+
+`migrations/` builds these tables in a real database; a test holds the two together.
+"""
+
+from opencloudmesh.server.schema.files import locks, moves, properties
+from opencloudmesh.server.schema.mesh import audit, directories, members, outbox, peers, policy, rules, signatures
+from opencloudmesh.server.schema.people import accounts, contacts, invites, sessions
+from opencloudmesh.server.schema.sharing import links, listings, received, requests, shares, tokens
+from opencloudmesh.server.schema.tables import metadata
+
+__all__ = [
+    "metadata",
+    "accounts",
+    "sessions",
+    "invites",
+    "contacts",
+    "shares",
+    "tokens",
+    "received",
+    "listings",
+    "links",
+    "requests",
+    "outbox",
+    "peers",
+    "policy",
+    "rules",
+    "audit",
+    "directories",
+    "members",
+    "signatures",
+    "locks",
+    "properties",
+    "moves",
+]

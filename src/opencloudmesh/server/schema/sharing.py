@@ -1,0 +1,117 @@
+"""What is shared with other servers, from here and from there."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, String, Table, Text, UniqueConstraint
+
+from opencloudmesh.server.schema.tables import metadata
+
+# What our users offer to people elsewhere ("outgoing" shares).
+shares = Table(
+    "shares",
+    metadata,
+    Column("id", String(36), primary_key=True),  # the providerId on the wire
+    Column("owner", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("path", Text, nullable=False),  # inside the owner's tree, without leading slash
+    Column("resource_type", String(16), nullable=False),  # file | folder
+    Column("share_with", Text, nullable=False),
+    Column("host", Text, nullable=False),  # of share_with
+    Column("permissions", JSON, nullable=False),  # subset of read, write, share
+    Column("description", Text, nullable=False, server_default=""),
+    Column("expiration", BigInteger),
+    Column("secret", Text, nullable=False, unique=True),  # the sharedSecret, which is also the code of the code flow
+    Column("state", String(16), nullable=False),
+    Column("error", Text),  # why it is not where it should be, for the person
+    Column("recipient_name", Text),
+    Column("created", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("requirements", JSON, nullable=False, server_default="[]"),  # subset of must-exchange-token, must-use-mfa
+    Index(None, "owner", "path"),
+)
+
+# Short-lived tokens that peers got for the secret of a share (code flow). They die with it.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # SHA-256 of the token, which is kept nowhere
+    Column("share", String(36), ForeignKey("shares.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("until", BigInteger, nullable=False, index=True),
+)
+
+# What people elsewhere offer to our users ("incoming" shares).
+received = Table(
+    "received",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("host", Text, nullable=False),  # the Sending Server
+    Column("provider_id", Text, nullable=False),
+    Column("fingerprint", String(64), nullable=False),  # of the content, to tell "again" from "other"
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("sender", Text, nullable=False),
+    Column("sender_name", Text, nullable=False, server_default=""),
+    Column("owner", Text, nullable=False),
+    Column("owner_name", Text, nullable=False, server_default=""),
+    Column("resource_type", String(32), nullable=False),  # as told; a peer may say "file" for a folder
+    Column("permissions", JSON, nullable=False),  # as told, for display: the sender enforces
+    Column("requirements", JSON, nullable=False),
+    Column("protocols", JSON, nullable=False),  # the names of all parts that were offered
+    Column("uri", Text, nullable=False, server_default=""),  # of the webdav part; "" for 1.0 shares
+    Column("secret", Text, nullable=False),
+    Column("expiration", BigInteger),
+    Column("verified", String(16), nullable=False),  # how we know the sender: rfc9421 | cavage | unsigned
+    Column("state", String(16), nullable=False),
+    Column("path", Text),  # where it is mounted in the receiver's tree, while accepted
+    Column("entry", JSON),  # what its root looked like when last seen
+    Column("access", JSON),  # which way of access worked last
+    Column("created", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("trust", String(16), nullable=False, server_default=""),  # why it was let in: a word of `policy.TRUST`
+    UniqueConstraint("account", "path"),
+    Index(None, "host", "provider_id"),  # not unique: Seafile calls all of its shares by one id
+)
+
+# What was last seen inside a received folder, so that a listing never waits for a peer that is away.
+listings = Table(
+    "listings",
+    metadata,
+    Column("received", String(36), ForeignKey("received.id", ondelete="CASCADE"), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("entries", JSON, nullable=False),
+    Column("seen", BigInteger, nullable=False),
+)
+
+# Links that a person gives away. So far visitors can only ask for what is behind one (`mode` "ask").
+links = Table(
+    "links",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("token", Text, nullable=False, unique=True),  # its owner may look at it again
+    Column("mode", String(16), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("resource_type", String(16), nullable=False),  # file | folder
+    Column("permissions", JSON, nullable=False),  # of a share that comes of it
+    Column("description", Text, nullable=False, server_default=""),
+    Column("expiration", BigInteger),
+    Column("created", BigInteger, nullable=False),
+    Index(None, "account", "path"),
+)
+
+# People elsewhere who ask for a share.
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("link", String(36), ForeignKey("links.id", ondelete="CASCADE")),  # by which they asked
+    Column("path", Text, nullable=False),
+    Column("address", Text, nullable=False),  # as they gave it; a link proves nothing about who typed it
+    Column("host", Text, nullable=False),
+    Column("verified", String(16), nullable=False),  # rfc9421 | cavage | unsigned | typed
+    Column("state", String(16), nullable=False),  # open | granted | refused
+    Column("share", String(36)),  # that came of it
+    Column("created", BigInteger, nullable=False),
+    UniqueConstraint("link", "address"),
+)

@@ -1,0 +1,26 @@
+"""The description of the API: OpenAPI 3.1, at `/api/v1/openapi.json`. One module for each noun, in this order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import opencloudmesh
+from opencloudmesh.server.web.openapi import contacts, invites, links, shares
+from opencloudmesh.server.web.openapi.parts import ERROR
+
+NOUNS = (shares, links, invites, contacts)
+
+
+def document(public_url: str) -> dict[str, Any]:
+    """The whole description."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Open Cloud Mesh", "version": opencloudmesh.__version__},
+        "servers": [{"url": f"{public_url}/api/v1"}],
+        "security": [{"password": []}],
+        "paths": {path: of for noun in NOUNS for path, of in noun.PATHS.items()},
+        "components": {
+            "schemas": {**{name: of for noun in NOUNS for name, of in noun.SCHEMAS.items()}, "Error": ERROR},
+            "securitySchemes": {"password": {"type": "http", "scheme": "basic"}},
+        },
+    }

@@ -1,0 +1,83 @@
+"""Contacts."""
+
+from __future__ import annotations
+
+from opencloudmesh.protocol.cards import JSCONTACT, VCARD
+from opencloudmesh.server.web.openapi.parts import (
+    ID,
+    MOMENT,
+    TEXT,
+    Schema,
+    array_of,
+    operation,
+    query,
+    reference,
+    shape,
+)
+
+ADDRESS_BOOK: Schema = {
+    JSCONTACT: {"schema": {"type": "array", "items": {"type": "object"}, "description": "Cards (RFC 9553)"}},
+    VCARD: {"schema": {"type": "string", "description": "vCard 4.0 (RFC 6350); 3.0 is read too"}},
+}
+
+SCHEMAS: dict[str, Schema] = {
+    "NewContact": shape(
+        {"address": {**TEXT, "minLength": 3, "description": "OCM Address"}, "name": TEXT}, optional=frozenset({"name"})
+    ),
+    "Contact": shape(
+        {
+            "id": TEXT,
+            "address": TEXT,
+            "name": TEXT,
+            "email": TEXT,
+            "source": {"type": "string", "enum": ["invite", "share", "direct entry"]},
+            "blocked": {"type": "boolean", "description": "nothing is taken from them"},
+            "created": MOMENT,
+        }
+    ),
+    "Imported": shape(
+        {
+            "found": {"type": "integer", "description": "OCM Addresses in the file"},
+            "added": {"type": "integer", "description": "of them that are new"},
+            "skipped": {"type": "integer", "description": "contacts without an OCM Address"},
+        }
+    ),
+}
+
+PATHS: dict[str, Schema] = {
+    "/contacts": {
+        "get": {
+            **operation("Whom I know elsewhere, by name.", 200, array_of("Contact")),
+            "parameters": [
+                {**query("search", TEXT), "description": "found in the name, the address or the e-mail address"}
+            ],
+        },
+        "post": operation(
+            "I write down an address.", 201, reference("Contact"), errors=(400, 413, 415), body="NewContact"
+        ),
+    },
+    "/contacts/export": {
+        "get": {
+            **operation("My address book, for another program.", 200, file=ADDRESS_BOOK, errors=(400,)),
+            "parameters": [query("format", {"type": "string", "enum": ["jscontact", "vcard"], "default": "jscontact"})],
+        }
+    },
+    "/contacts/import": {
+        "post": {
+            **operation("Contacts from another program.", 200, reference("Imported"), errors=(400, 413, 415)),
+            "requestBody": {"required": True, "content": ADDRESS_BOOK},
+        }
+    },
+    "/contacts/{id}": {
+        "parameters": [ID],
+        "delete": operation("I forget a contact; the server of one who was invited is told.", 204, errors=(404,)),
+    },
+    "/contacts/{id}/block": {
+        "parameters": [ID],
+        "post": operation("I take nothing from them.", 200, reference("Contact"), errors=(404,)),
+    },
+    "/contacts/{id}/unblock": {
+        "parameters": [ID],
+        "post": operation("I take from them again.", 200, reference("Contact"), errors=(404,)),
+    },
+}

@@ -1,0 +1,92 @@
+"""Links that a person gave away, and who asked by them."""
+
+from __future__ import annotations
+
+from opencloudmesh.server import share_requests
+from opencloudmesh.server.web.openapi.parts import (
+    ID,
+    MAYBE_MOMENT,
+    MAYBE_TEXT,
+    MOMENT,
+    PERMISSIONS,
+    RESOURCE_TYPE,
+    TEXT,
+    Schema,
+    array_of,
+    operation,
+    reference,
+    shape,
+    states,
+)
+
+SCHEMAS: dict[str, Schema] = {
+    "NewLink": shape(
+        {
+            "path": {**TEXT, "minLength": 1, "description": "in your files, e.g. Reports/2026.odt"},
+            "permissions": PERMISSIONS,
+            "expiration": {**MAYBE_MOMENT, "minimum": 0, "description": "until when people can ask; unix seconds"},
+            "description": {**TEXT, "description": "what visitors are told of it"},
+        },
+        optional=frozenset({"permissions", "expiration", "description"}),
+    ),
+    "Link": shape(
+        {
+            "id": TEXT,
+            "state": {"type": "string", "enum": ["open", "expired"]},
+            "path": TEXT,
+            "resourceType": RESOURCE_TYPE,
+            "permissions": PERMISSIONS,
+            "description": TEXT,
+            "url": {**MAYBE_TEXT, "description": "the page to give to others, while it is open"},
+            "expiration": MAYBE_MOMENT,
+            "created": MOMENT,
+        }
+    ),
+    "Request": shape(
+        {
+            "id": TEXT,
+            "state": states(share_requests.TRANSITIONS),
+            "path": TEXT,
+            "address": {**TEXT, "description": "OCM Address of the one who asks"},
+            "verified": {
+                "type": "string",
+                "enum": ["rfc9421", "cavage", "unsigned", "typed"],
+                "description": "how they are known; `typed` is by nothing: anybody can type any address",
+            },
+            "link": {**MAYBE_TEXT, "description": "id of the link by which they asked"},
+            "share": {**MAYBE_TEXT, "description": "id of the share that came of it"},
+            "created": MOMENT,
+        }
+    ),
+}
+
+PATHS: dict[str, Schema] = {
+    "/links": {
+        "get": operation("The links that I gave away, newest first.", 200, array_of("Link")),
+        "post": operation(
+            "I let people ask for a file or folder.",
+            201,
+            reference("Link"),
+            errors=(400, 403, 413, 415),
+            body="NewLink",
+        ),
+    },
+    "/links/{id}": {
+        "parameters": [ID],
+        "delete": operation("Nobody shall ask by it any more; who has asked is forgotten.", 204, errors=(404,)),
+    },
+    "/requests": {"get": operation("Who asked me for something, newest first.", 200, array_of("Request"))},
+    "/requests/{id}/grant": {
+        "parameters": [ID],
+        "post": operation(
+            "I share it with the one who asked, as the link says.",
+            200,
+            reference("Request"),
+            errors=(400, 403, 404, 409),
+        ),
+    },
+    "/requests/{id}/refuse": {
+        "parameters": [ID],
+        "post": operation("I do not share it; nobody is told.", 200, reference("Request"), errors=(404, 409)),
+    },
+}

@@ -1,0 +1,118 @@
+"""Shares, from here and from elsewhere."""
+
+from __future__ import annotations
+
+from opencloudmesh.server import received, shares
+from opencloudmesh.server.web.openapi.parts import (
+    ID,
+    MAYBE_MOMENT,
+    MAYBE_TEXT,
+    MOMENT,
+    PERMISSIONS,
+    RESOURCE_TYPE,
+    TEXT,
+    Schema,
+    array_of,
+    operation,
+    reference,
+    shape,
+    states,
+)
+
+SCHEMAS: dict[str, Schema] = {
+    "Me": shape({"id": TEXT, "name": TEXT, "email": TEXT, "address": {**TEXT, "description": "OCM Address"}}),
+    "NewShare": shape(
+        {
+            "path": {**TEXT, "minLength": 1, "description": "in your files, e.g. Reports/2026.odt"},
+            "shareWith": {**TEXT, "minLength": 3, "description": "OCM Address, e.g. marie@cloud.example"},
+            "permissions": PERMISSIONS,
+            "expiration": {**MAYBE_MOMENT, "minimum": 0},
+            "description": TEXT,
+        },
+        optional=frozenset({"permissions", "expiration", "description"}),
+    ),
+    "ShareChange": shape(
+        {
+            "permissions": PERMISSIONS,
+            "expiration": {**MAYBE_MOMENT, "minimum": 0, "description": "unix seconds; null: it has no end"},
+        },
+        optional=frozenset({"permissions", "expiration"}),
+    ),
+    "Share": shape(
+        {
+            "id": TEXT,
+            "state": states(shares.TRANSITIONS),
+            "path": TEXT,
+            "resourceType": RESOURCE_TYPE,
+            "shareWith": TEXT,
+            "recipientDisplayName": MAYBE_TEXT,
+            "permissions": PERMISSIONS,
+            "description": TEXT,
+            "expiration": MAYBE_MOMENT,
+            "error": {**MAYBE_TEXT, "description": "why it is not where it should be"},
+            "created": MOMENT,
+            "changed": MOMENT,
+        }
+    ),
+    "Received": shape(
+        {
+            "id": TEXT,
+            "state": states(received.TRANSITIONS),
+            "name": TEXT,
+            "resourceType": RESOURCE_TYPE,
+            "sender": TEXT,
+            "senderDisplayName": TEXT,
+            "owner": TEXT,
+            "ownerDisplayName": TEXT,
+            "permissions": PERMISSIONS,
+            "description": TEXT,
+            "expiration": MAYBE_MOMENT,
+            "verified": {"type": "string", "enum": ["rfc9421", "cavage", "unsigned"]},
+            "trust": {**TEXT, "description": "why the policy let it in"},
+            "stranger": {"type": "boolean", "description": "you do not know the sender, and nobody vouches for them"},
+            "path": {**MAYBE_TEXT, "description": "where it is in your files, while accepted"},
+            "created": MOMENT,
+            "changed": MOMENT,
+        }
+    ),
+}
+
+PATHS: dict[str, Schema] = {
+    "/me": {"get": operation("Who am I here?", 200, reference("Me"))},
+    "/shares": {
+        "get": operation("What I share, newest first.", 200, array_of("Share")),
+        "post": operation(
+            "I share a file or folder with somebody at another server.",
+            201,
+            reference("Share"),
+            errors=(400, 403, 409, 413, 415),
+            body="NewShare",
+        ),
+    },
+    "/shares/{id}": {
+        "parameters": [ID],
+        "get": operation("One share of mine.", 200, reference("Share"), errors=(404,)),
+        "patch": operation(
+            "I let somebody do more or less with a share, or set another end. What is not said stays as it is.",
+            200,
+            reference("Share"),
+            errors=(400, 404, 409, 413, 415),
+            body="ShareChange",
+        ),
+        "delete": operation("I end a share.", 204, errors=(404,)),
+    },
+    "/received": {"get": operation("What is shared with me, newest first.", 200, array_of("Received"))},
+    "/received/{id}": {
+        "parameters": [ID],
+        "get": operation("One share that I was offered.", 200, reference("Received"), errors=(404,)),
+        "delete": operation("I take it off my list.", 204, errors=(404,)),
+    },
+    "/received/{id}/accept": {
+        "parameters": [ID],
+        "post": operation("I take a share.", 200, reference("Received"), errors=(404, 409)),
+    },
+    "/received/{id}/decline": {
+        "parameters": [ID],
+        "post": operation("I do not want a share, or leave it.", 200, reference("Received"), errors=(404, 409)),
+    },
+}
