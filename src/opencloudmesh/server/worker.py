@@ -41,6 +41,7 @@ from opencloudmesh.server import (
     invites,
     locks,
     mail,
+    news,
     outbox,
     outgoing,
     peers,
@@ -323,4 +324,5 @@ def _tidy(tx: Tx) -> None:
     audit.purge(tx)
     locks.purge(tx)
     tokens.purge(tx)
+    news.purge(tx)
     sessions.purge(tx)

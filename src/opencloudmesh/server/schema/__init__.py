@@ -5,7 +5,7 @@
 
 from opencloudmesh.server.schema.files import locks, moves, properties
 from opencloudmesh.server.schema.mesh import audit, directories, members, outbox, peers, policy, rules, signatures
-from opencloudmesh.server.schema.people import accounts, contacts, invites, sessions
+from opencloudmesh.server.schema.people import accounts, contacts, invites, news, sessions
 from opencloudmesh.server.schema.sharing import links, listings, received, requests, shares, tokens
 from opencloudmesh.server.schema.tables import metadata
 
@@ -15,6 +15,7 @@ __all__ = [
     "sessions",
     "invites",
     "contacts",
+    "news",
     "shares",
     "tokens",
     "received",

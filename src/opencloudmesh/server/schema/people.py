@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, String, Table, Text, UniqueConstraint, false
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+)
 
 from opencloudmesh.server.schema.tables import metadata
 
@@ -15,6 +27,9 @@ accounts = Table(
     Column("password", Text, nullable=False),  # argon2id, encoded with its parameters
     Column("quota", BigInteger),  # bytes; null: what the disk holds
     Column("created", BigInteger, nullable=False),
+    Column("mail", String(16), nullable=False, server_default="digest"),  # what is mailed to them: digest | none
+    Column("mailed", BigInteger, nullable=False, server_default="0"),  # when a digest was last made
+    Column("mail_error", Text),  # why the last one could not be sent
 )
 
 # Who is signed in, in a browser.
@@ -56,4 +71,22 @@ contacts = Table(
     Column("created", BigInteger, nullable=False),
     Column("blocked", Boolean, nullable=False, server_default=false()),  # nothing is taken from them
     UniqueConstraint("account", "address"),
+)
+
+# What people are told: what others did that concerns them. The later a row was written, the higher is its id.
+news = Table(
+    "news",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("event", String(32), nullable=False),  # a word of `news.EVENTS`
+    Column("subject", String(36), nullable=False, server_default=""),  # id of the share, invite, ...
+    Column("who", Text, nullable=False, server_default=""),  # the other person, as an OCM Address
+    Column("who_name", Text, nullable=False, server_default=""),
+    Column("name", Text, nullable=False, server_default=""),  # of the file or folder
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("read", Boolean, nullable=False, server_default=false()),
+    Column("mail", String(36)),  # the digest that it went out with
+    UniqueConstraint("account", "event", "subject", "who"),
+    Index(None, "account", "read"),
 )

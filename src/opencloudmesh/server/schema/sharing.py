@@ -26,6 +26,7 @@ shares = Table(
     Column("created", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
     Column("requirements", JSON, nullable=False, server_default="[]"),  # subset of must-exchange-token, must-use-mfa
+    Column("failing_since", BigInteger),  # since when it cannot be told to the peer
     Index(None, "owner", "path"),
 )
 
