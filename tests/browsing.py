@@ -116,10 +116,10 @@ class Browser:
 def harmless(page: Page) -> bool:
     """Nothing on the page runs, or loads anything from elsewhere."""
     for tag, values in page.tags:
-        if tag == "script" or any(name.startswith("on") or name == "style" for name in values):
+        if any(name.startswith("on") or name == "style" for name in values):
             return False
         if any(not (values.get(name) or "/").startswith("/") for name in ("src", "action", "formaction")):
             return False
-        if tag == "link" and not (values["href"] or "").startswith("/static/"):
+        if tag in ("link", "script") and not (values.get("href") or values.get("src") or "").startswith("/static/"):
             return False
     return True

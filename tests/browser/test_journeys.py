@@ -119,6 +119,24 @@ async def test_an_invite_leads_over_both_clouds_to_contacts(one, two, einstein, 
     await marie.sees(one.address("einstein"))
 
 
+async def test_a_script_adds_buttons_that_copy(two, marie):
+    await marie.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await two.api("POST", "invites", {"description": "for Albert"}, who="marie")
+    await marie.open("/invites")
+    assert await marie.faults() == []
+    for name, copied in {
+        "your address": two.address("marie"),
+        "the link of for Albert": await marie.page.get_by_label("Copy this link").input_value(),
+    }.items():
+        await marie.press(f"Copy: {name}")
+        await marie.sees("Copied.")
+        assert await marie.page.evaluate("navigator.clipboard.readText()") == copied
+
+
+async def test_without_scripts_there_are_no_buttons_that_copy(einstein):
+    assert await einstein.page.get_by_role("button", name="Copy: your address").count() == 0
+
+
 async def test_a_share_is_made_and_ended_with_the_keyboard_alone(one, two, chromium, marie):
     two.put("marie", "note.txt", b"x")
     page, keys = marie.page, marie.page.keyboard

@@ -13,6 +13,7 @@ from tests.mesh import PASSWORD, basic, serve, settled
 from opencloudmesh.server import config, received, schema
 from opencloudmesh.server.app import DEVELOPMENT
 from opencloudmesh.server.context import Context
+from opencloudmesh.server.web.pages.visits import FOLDER, STATIC
 
 PAGES = (
     "/files/", "/inbox", "/requests", "/invites", "/contacts", "/share/note.txt", "/link/note.txt", "/rename/note.txt",
@@ -148,9 +149,10 @@ async def test_every_page_keeps_the_browser_in_and_tells_who_i_am(one, einstein)
     for path in (*PAGES, "/nonsense"):
         page = await einstein.open(path, 404 if path == "/nonsense" else 200)
         policy = page.headers.get("content-security-policy")
+        scripts = " ".join(one.url + values["src"] for tag, values in page.tags if tag == "script")
         assert policy == (
             "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-            "frame-ancestors 'none'; base-uri 'none'"
+            f"frame-ancestors 'none'; base-uri 'none'; script-src {scripts}; require-trusted-types-for 'script'"
         )
         assert page.headers.get("cache-control") == "private, no-store"
         assert page.headers.get("referrer-policy") == "same-origin"
@@ -158,6 +160,17 @@ async def test_every_page_keeps_the_browser_in_and_tells_who_i_am(one, einstein)
         assert DEVELOPMENT in page.text
         if path != "/nonsense":
             assert one.address("einstein") in page.text
+
+
+async def test_scripts_are_small_and_change_their_name_with_their_content(one, einstein):
+    scripts = {name: static for name, static in STATIC.items() if name.endswith(".js")}
+    assert set(scripts) == {path.name for path in (FOLDER / "static").glob("*.js")}
+    assert sum(len(static.content) for static in scripts.values()) < 100_000
+    for static in scripts.values():
+        answer = await Browser(one).send("GET", static.url)
+        assert (answer.status, answer.body) == (200, static.content)
+        assert answer.headers.get("content-type") == "text/javascript; charset=utf-8"
+        assert answer.headers.get("cache-control") == "public, max-age=31536000, immutable"
 
 
 async def test_every_field_has_a_label_and_every_page_its_landmarks(one, einstein):

@@ -1,7 +1,8 @@
 """A person in front of a page: who they are, what every page shows them, and how a page is made.
 
 Names, addresses and notes may come from other servers: templates escape everything, and nothing of it is put anywhere
-but into text and quoted attributes. What a page may load is our own style sheet and icon (`HEADERS`).
+but into text and quoted attributes. What a page may load is our own style sheet, icon and scripts (`HEADERS`,
+`policy`); the texts that scripts say are in the page.
 """
 
 from __future__ import annotations
@@ -105,6 +106,7 @@ class Look:
 
     def __init__(self, config: Config, banner: str) -> None:
         self.config = config
+        self.headers = HEADERS | {"Content-Security-Policy": policy(config.public_url)}
         loader = jinja2.FileSystemLoader(FOLDER / "templates")
         self._environment = jinja2.Environment(
             loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
@@ -115,6 +117,7 @@ class Look:
             "provider": config.provider,
             "style": STATIC["style.css"].url,
             "icon": STATIC["icon.svg"].url,
+            "scripts": {name.removesuffix(".js"): STATIC[name].url for name in SCRIPTS},
             "visit": None,
             "error": None,
             "done": "",
@@ -123,7 +126,7 @@ class Look:
 
     def page(self, template: str, status: int, values: Mapping[str, Any]) -> Response:
         """A template with its values."""
-        return HTMLResponse(self._environment.get_template(template).render(**values), status, HEADERS)
+        return HTMLResponse(self._environment.get_template(template).render(**values), status, self.headers)
 
     def error(self, error: OcmError, status: int, headers: Mapping[str, str], scope: Scope) -> Response | None:
         """An error as a page, for a browser on a path that is for people; else None."""
@@ -150,10 +153,24 @@ def _static(name: str, media_type: str) -> Static:
     return Static(content, media_type, f"/static/{stem}.{hashlib.sha256(content).hexdigest()[:16]}.{suffix}")
 
 
+SCRIPTS = ("page.js",)
 STATIC = {
     name: _static(name, media_type)
-    for name, media_type in {"style.css": "text/css", "icon.svg": "image/svg+xml"}.items()
+    for name, media_type in {
+        "style.css": "text/css",
+        "icon.svg": "image/svg+xml",
+        **dict.fromkeys(SCRIPTS, "text/javascript"),
+    }.items()
 }
+
+
+def policy(public_url: str) -> str:
+    """The Content-Security-Policy of our pages.
+
+    Scripts are named one by one: 'self' would be anything at this address, and people's files are served here too.
+    """
+    scripts = " ".join(public_url + STATIC[name].url for name in SCRIPTS)
+    return f"{HEADERS['Content-Security-Policy']}; script-src {scripts}; require-trusted-types-for 'script'"
 
 
 def redirect(path: str, done: str = "") -> Response:

@@ -31,7 +31,7 @@ from opencloudmesh.server.database import Tx
 from opencloudmesh.server.web.auth import caller_of
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.login import check_request
-from opencloudmesh.server.web.pages.visits import HEADERS, Look
+from opencloudmesh.server.web.pages.visits import Look
 
 SHOWN = 50  # servers; who does not find theirs searches for it
 
@@ -52,7 +52,7 @@ class Wayf:
         self._context = context
         self._look = look
         # Browsers hold the target of a form's redirect to the policy too, and every cloud may be one.
-        policy = HEADERS["Content-Security-Policy"]
+        policy = look.headers["Content-Security-Policy"]
         schemes = "https: http:" if context.config.development else "https:"
         self._policy = policy.replace("form-action 'self'", f"form-action 'self' {schemes}")
 

@@ -1,0 +1,34 @@
+/* What a script adds to every page: buttons that copy. Everything works without it. Its texts are in the page. */
+
+const texts = document.body.dataset;
+const announced = document.createElement("p");
+announced.className = "unseen";
+announced.setAttribute("role", "status");
+document.body.append(announced);
+
+/* Over plain http, browsers have no clipboard for scripts: then it is done as people do it. */
+async function copy(source) {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(source.value ?? source.textContent);
+    return;
+  }
+  const selection = getSelection();
+  selection.removeAllRanges();
+  if (source.select) source.select();
+  else selection.selectAllChildren(source);
+  document.execCommand("copy");
+}
+
+for (const source of document.querySelectorAll("[data-copies]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet";
+  button.textContent = texts.copy;
+  button.setAttribute("aria-label", `${texts.copy}: ${source.dataset.copies}`);
+  button.addEventListener("click", async () => {
+    await copy(source);
+    button.textContent = announced.textContent = texts.copied;
+    setTimeout(() => { button.textContent = texts.copy; announced.textContent = ""; }, 2000);
+  });
+  source.after(button);
+}
