@@ -59,6 +59,22 @@ def test_people_come_and_go(einstein):
     assert (einstein.data / "files" / "einstein" / "note.txt").exists()
 
 
+def test_groups_of_people(einstein):
+    einstein("user", "add", "lise")
+    assert "physics@one.example" in einstein("group", "add", "physics", "--name", "Physicists")
+    assert einstein("group", "join", "physics", "einstein", "lise") == "Physicists: einstein, lise.\n"
+    assert "no user" in einstein("group", "join", "physics", "nobody", code=1)
+    assert "not in the group" in einstein("group", "leave", "physics", "lise", "nobody", code=1)  # nobody has left
+    assert listed(einstein, "group", "list") == [
+        {"id": "physics", "name": "Physicists", "members": ["einstein", "lise"]}
+    ]
+    assert "einstein,lise" in einstein("group", "list")
+    assert einstein("group", "leave", "physics", "einstein", "lise") == "Physicists: nobody.\n"
+    assert "There is a group" in einstein("user", "add", "Physics", code=1)
+    einstein("group", "remove", "physics")
+    assert einstein("group", "list") == "none\n"
+
+
 def test_a_removed_persons_files_go_when_told(einstein):
     einstein("user", "remove", "einstein", "--with-files")
     assert not (einstein.data / "files" / "einstein").exists()

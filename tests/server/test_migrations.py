@@ -28,7 +28,7 @@ migrate.upgrade(sys.argv[1])
 """
 
 NewDatabase = Callable[..., str]
-HEAD = "0006"
+HEAD = "0007"
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.schema import accounts, sessions
+from opencloudmesh.server.schema import accounts, groups, memberships, sessions
 
 # It is the identifier in an OCM Address, a folder's name and part of URLs.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
@@ -44,17 +44,26 @@ def hash_password(password: str) -> str:
 
 def add(tx: Tx, account_id: str, password_hash: str, *, name: str = "", email: str = "") -> Account:
     """A new account. Raises `Invalid`, or `Conflict` where the name is taken."""
-    if not _NAME.fullmatch(account_id) or ".." in account_id:
-        raise Invalid(
-            "A user's name has letters, digits and . _ @ + -, and begins with a letter or digit.",
-            fields=[FieldError("id", "INVALID")],
-        )
-    # Two accounts must not share a folder on file systems that ignore case.
-    if tx.one(sa.select(accounts.c.id).where(sa.func.lower(accounts.c.id) == account_id.lower())):
-        raise Conflict(f"There is a user {account_id!r} already.")
+    claim(tx, account_id)
     row = {"id": account_id, "name": name or account_id, "email": email, "password": password_hash}
     tx.run(accounts.insert().values(**row, created=tx.now))
     return get(tx, account_id)
+
+
+def claim(tx: Tx, identifier: str) -> None:
+    """Makes sure that a person or group may be called so. Raises `Invalid`, or `Conflict` where the name is taken.
+
+    In an OCM Address it must say whom it means, also to peers that know no groups. Names that differ only by case
+    are the same: two accounts must not share a folder on file systems that ignore it.
+    """
+    if not _NAME.fullmatch(identifier) or ".." in identifier:
+        raise Invalid(
+            "A name has letters, digits and . _ @ + -, and begins with a letter or digit.",
+            fields=[FieldError("id", "INVALID")],
+        )
+    for table, what in ((accounts, "user"), (groups, "group")):
+        if tx.one(sa.select(table.c.id).where(sa.func.lower(table.c.id) == identifier.lower())):
+            raise Conflict(f"There is a {what} {identifier!r} already.")
 
 
 def get(tx: Tx, account_id: str) -> Account:
@@ -74,6 +83,12 @@ def find(tx: Tx, account_id: str) -> Account | None:
 def everybody(tx: Tx) -> list[Account]:
     """All accounts by name."""
     return [_account(row) for row in tx.all(sa.select(*_COLUMNS).order_by(accounts.c.id))]
+
+
+def in_group(tx: Tx, group_id: str) -> list[Account]:
+    """The members of a group by name; none where there is no such group."""
+    query = sa.select(*_COLUMNS).join(memberships, memberships.c.account == accounts.c.id)
+    return [_account(row) for row in tx.all(query.where(memberships.c.group == group_id).order_by(accounts.c.id))]
 
 
 def set_password(tx: Tx, account_id: str, password_hash: str) -> None:

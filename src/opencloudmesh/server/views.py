@@ -97,6 +97,11 @@ def request(row: Row) -> dict[str, Any]:
     }
 
 
+def group(row: Any) -> dict[str, Any]:
+    """A `groups.Group`."""
+    return {"id": row.id, "name": row.name, "members": list(row.members)}
+
+
 def contact(row: Row) -> dict[str, Any]:
     """A row of `contacts`."""
     return {

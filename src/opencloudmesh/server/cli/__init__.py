@@ -9,7 +9,19 @@ from __future__ import annotations
 import click
 
 import opencloudmesh
-from opencloudmesh.server.cli import contacts, directory, keys, links, mesh, peers, people, policy, serving, sharing
+from opencloudmesh.server.cli import (
+    contacts,
+    directory,
+    groups,
+    keys,
+    links,
+    mesh,
+    peers,
+    people,
+    policy,
+    serving,
+    sharing,
+)
 from opencloudmesh.server.cli.common import Commands
 
 
@@ -23,6 +35,7 @@ for command in (
     serving.serve,
     serving.list_settings,
     people.user,
+    groups.group_group,
     sharing.share,
     sharing.list_shares,
     sharing.list_received,

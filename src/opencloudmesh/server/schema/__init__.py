@@ -5,13 +5,15 @@
 
 from opencloudmesh.server.schema.files import locks, moves, properties
 from opencloudmesh.server.schema.mesh import audit, directories, members, outbox, peers, policy, rules, signatures
-from opencloudmesh.server.schema.people import accounts, contacts, invites, news, sessions
+from opencloudmesh.server.schema.people import accounts, contacts, groups, invites, memberships, news, sessions
 from opencloudmesh.server.schema.sharing import links, listings, received, requests, shares, tokens
 from opencloudmesh.server.schema.tables import metadata
 
 __all__ = [
     "metadata",
     "accounts",
+    "groups",
+    "memberships",
     "sessions",
     "invites",
     "contacts",

@@ -32,6 +32,24 @@ accounts = Table(
     Column("mail_error", Text),  # why the last one could not be sent
 )
 
+# Groups of our people: somebody elsewhere shares with all of them at once.
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", String(64), primary_key=True),  # the identifier in the OCM Address; no account has the same
+    Column("name", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+
+# Who is in which group.
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("group", String(64), ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
+    Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("joined", BigInteger, nullable=False),
+)
+
 # Who is signed in, in a browser.
 sessions = Table(
     "sessions",
