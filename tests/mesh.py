@@ -27,6 +27,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+import argon2
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -39,7 +40,8 @@ from opencloudmesh.server.database import sqlite_url
 from opencloudmesh.server.worker import Worker
 
 PASSWORD = "relativity"
-HASH = accounts.hash_password(PASSWORD)  # made once: it takes its time
+# Made cheaply, and so checked cheaply: what a real one costs is paid where passwords themselves are tested.
+HASH = argon2.PasswordHasher.from_parameters(argon2.profiles.CHEAPEST).hash(PASSWORD)
 
 
 class Clock:
