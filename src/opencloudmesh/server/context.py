@@ -23,7 +23,7 @@ from opencloudmesh.client.guard import EgressPolicy, Exemption
 from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.tokens import TokenRequest, TokenResponse
-from opencloudmesh.server import files, keys, links, migrate, received, rules, shares
+from opencloudmesh.server import files, keys, links, migrate, received, rules, share_requests, shares
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.database import Database, Tx
 from opencloudmesh.server.discovery import Lookup
@@ -131,6 +131,7 @@ class Context:
     def _removed(tx: Tx, account: str, path: str) -> None:
         shares.path_removed(tx, account, path)
         links.path_removed(tx, account, path)
+        share_requests.path_removed(tx, account, path)
         received.path_removed(tx, account, path)
 
 

@@ -1,20 +1,30 @@
-"""People elsewhere who ask one of ours for a share: by a link, whose owner decides (IETF-OCM, "Public Invite Flow").
+"""People elsewhere who ask one of ours for a share, whose owner decides.
 
-Anybody can type anybody's address at a link. So nothing is sent to an address, and its server is not even looked at,
-before the owner has granted the request; and nobody learns from the answer who has asked before.
+By a link (IETF-OCM, "Public Invite Flow"): anybody can type anybody's address there. So nothing is sent to an address,
+and its server is not even looked at, before the owner has granted the request; and nobody learns from the answer who
+has asked before.
+
+By their server (IETF-OCM, "Request for a Share"), which signs: they name a share, a link or a file. Ids and tokens
+cannot be guessed, and one that is not the owner's is not found. Paths can be guessed: what names one is taken whether
+or not there is such a file, so that nobody can ask what somebody has.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
 
-from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.address import Address, normalise_host
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, TooManyRequests
-from opencloudmesh.server import audit, links, shares
+from opencloudmesh.protocol.protocols import READ
+from opencloudmesh.protocol.share_requests import ShareRequest
+from opencloudmesh.server import accounts, audit, links, policy, shares
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import requests
+from opencloudmesh.server.subtrees import at_or_below
+from opencloudmesh.server.trees import clean_path, join
 
 OPEN, GRANTED, REFUSED = "open", "granted", "refused"
 
@@ -26,10 +36,23 @@ TRANSITIONS = {
 }
 
 TYPED = "typed"  # how the one who asks is known: not at all, somebody typed the address
-MAX_OPEN = 1_000  # requests of one link that wait for an answer
+MAX_OPEN = 1_000  # requests of one link that wait for an answer, or of one person without any
+OF_SERVER, OF_ASKER = 200, 20  # of those without a link: from one server, and from one person there
 MAX_ADDRESS = 512  # characters; OpenCloud's, which are the longest, have less than 200
 
+# What a URL of ours may begin with that names something: the rest is a token, a share's id, or a path of the owner's.
+OF_LINK, OF_SHARE = ("/ask/",), ("/dav/ocm/",)
+OF_FILE = ("/files/", "/download/", "/share/", "/link/")
+OF_PERSON = "/dav/files/"
+
 Row = sa.Row[Any]
+
+
+class Wish(NamedTuple):
+    """What somebody asks for: a path of the owner's, and the link by which they know of it."""
+
+    path: str
+    link: str | None = None
 
 
 def ask(tx: Tx, link: Row, address: Address, *, own_host: str) -> None:
@@ -38,28 +61,38 @@ def ask(tx: Tx, link: Row, address: Address, *, own_host: str) -> None:
     Raises `Invalid` for an address that is too long, `TooManyRequests` where too many wait for an answer already,
     whether or not this one is among them.
     """
-    text = str(address)
-    if len(text) > MAX_ADDRESS:
-        raise Invalid("The address is too long.", fields=[FieldError("address", "TOO_LONG")])
-    of_link = sa.select(sa.func.count().label("number")).where(requests.c.link == link.id, requests.c.state == OPEN)
-    waiting = tx.one(of_link)
-    if waiting is not None and waiting.number >= MAX_OPEN:
-        raise TooManyRequests("Too many people have asked already. Try again when some have their answer.")
+    _check_length(address, "address")
+    _check_room(tx, {MAX_OPEN: requests.c.link == link.id})
     if address == Address(link.account, own_host):
         return  # the owner has it; saying so would tell strangers how they are called
-    row = {
-        "id": tx.id(),
-        "account": link.account,
-        "link": link.id,
-        "path": link.path,
-        "address": text,
-        "host": address.host,
-        "verified": TYPED,
-        "state": OPEN,
-        "created": tx.now,
-    }
-    if tx.insert_new(requests, row):
-        _record(tx, get(tx, row["id"]), "in")
+    _store(tx, link.account, Wish(link.path, link.id), address, TYPED)
+
+
+def receive(tx: Tx, request: ShareRequest, *, own_host: str, verified: str) -> None:
+    """The server of somebody elsewhere asks for them. Asked again, nothing changes, whatever the answer was.
+
+    `verified` is how that server is known. Raises `Denied` by the policy, `NotFound` in the same words for a person
+    that is not here and for what is not theirs, `TooManyRequests` where too many wait for an answer already.
+    """
+    address, owner = request.share_with, request.owner
+    _check_length(address, "shareWith")
+    account = accounts.find(tx, owner.identifier) or accounts.find(tx, owner.local)
+    known = account.id if account is not None and owner.host == own_host else ""
+    policy.admit(tx, "request", "in", address.host, account=known, address=str(address), verified=verified)
+    wish = _wish(tx, known, request.share, own_host) if known else None
+    if wish is None:
+        raise NotFound("There is no such resource here, or it is somebody else's.")
+    if wish.link is not None:
+        _check_room(tx, {MAX_OPEN: requests.c.link == wish.link})
+    else:
+        theirs = sa.and_(requests.c.account == known, requests.c.link.is_(None))
+        from_server = sa.and_(theirs, requests.c.host == address.host)
+        of_asker = sa.and_(theirs, requests.c.address == str(address))
+        _check_room(tx, {MAX_OPEN: theirs, OF_SERVER: from_server, OF_ASKER: of_asker})
+        if _is_answered(tx, known, wish.path, address):
+            return
+    if address != Address(known, own_host):
+        _store(tx, known, wish, address, verified)
 
 
 def get(tx: Tx, request_id: str, *, account: str | None = None) -> Row:
@@ -84,23 +117,32 @@ def waiting(tx: Tx, account: str) -> int:
     return 0 if row is None else row.number
 
 
-def grant(tx: Tx, request_id: str, *, account: str | None = None, resource_type: str) -> Row:
-    """The owner shares it with the one who asked, as the link says. Again is no error, and shares nothing twice.
+def grant(
+    tx: Tx,
+    request_id: str,
+    *,
+    account: str | None = None,
+    resource_type: str,
+    permissions: frozenset[str] | None = None,
+) -> Row:
+    """The owner shares it with the one who asked. Again is no error, and shares nothing twice.
 
-    Raises `NotFound`, and what `shares.offer` raises.
+    `permissions` None: what the link says, and reading where there is none. Raises `NotFound`, and what `shares.offer`
+    raises.
     """
     row = get(tx, request_id, account=account)
     if row.state == GRANTED:
         return row
-    link = links.get(tx, row.link)
+    link = links.get(tx, row.link) if row.link else None
+    said = frozenset(link.permissions) if link is not None else frozenset({READ})
     share = shares.offer(
         tx,
         owner=row.account,
         path=row.path,
         resource_type=resource_type,
         share_with=Address.parse(row.address),
-        permissions=frozenset(link.permissions),
-        description=link.description,
+        permissions=said if permissions is None else permissions,
+        description=link.description if link is not None else "",
     )
     return _change(tx, row, "granted", share=share.id)
 
@@ -117,6 +159,111 @@ def refuse_host(tx: Tx, host: str) -> int:
     for row in rows:
         refuse(tx, row.id)
     return len(rows)
+
+
+def path_removed(tx: Tx, account: str, path: str) -> None:
+    """A file or folder is gone: who asked for it, or for something below it, is forgotten."""
+    tx.run(requests.delete().where(requests.c.account == account, at_or_below(requests.c.path, path)))
+
+
+def _wish(tx: Tx, account: str, text: str, own_host: str) -> Wish | None:
+    """What somebody means by a URL, an id or a token; None where it is nothing of that person's."""
+    place = _place(text, own_host)
+    if place is None:  # of another server
+        return None
+    for prefix in OF_LINK:
+        if place.startswith(prefix):
+            return _of_link(tx, account, place.removeprefix(prefix))
+    for prefix in OF_SHARE:
+        if place.startswith(prefix):
+            share_id, _, below = place.removeprefix(prefix).partition("/")
+            return _of_share(tx, account, share_id, below)
+    theirs = (*OF_FILE, f"{OF_PERSON}{account}/")
+    for prefix in theirs:
+        if place.startswith(prefix):
+            return _of_path(place.removeprefix(prefix))
+    return None if place.startswith("/") else _of_share(tx, account, place) or _of_link(tx, account, place)
+
+
+def _place(text: str, own_host: str) -> str | None:
+    """The decoded path of a URL of ours; anything that is no URL as it is. None for a URL of another server."""
+    if "://" not in text:
+        return text.strip()
+    try:
+        parts = urlsplit(text.strip())
+        ours = parts.scheme in ("http", "https") and normalise_host(parts.netloc) == own_host
+        return unquote(parts.path, errors="strict") if ours else None
+    except (ValueError, Invalid):
+        return None
+
+
+def _of_link(tx: Tx, account: str, token: str) -> Wish | None:
+    try:
+        link = links.opened_by(tx, token)
+    except NotFound:
+        return None
+    return Wish(link.path, link.id) if link.account == account else None
+
+
+def _of_share(tx: Tx, account: str, share_id: str, below: str = "") -> Wish | None:
+    """What is or was shared by an id, with whomever: they know it from there."""
+    try:
+        share = shares.get(tx, share_id, owner=account)
+        return Wish(join(share.path, clean_path(below)))
+    except (NotFound, Invalid):
+        return None
+
+
+def _of_path(path: str) -> Wish | None:
+    try:
+        cleaned = clean_path(path)
+    except Invalid:
+        return None
+    return Wish(cleaned) if cleaned else None
+
+
+def _check_length(address: Address, field: str) -> None:
+    if len(str(address)) > MAX_ADDRESS:
+        raise Invalid("The address is too long.", fields=[FieldError(field, "TOO_LONG")])
+
+
+def _check_room(tx: Tx, bounds: dict[int, sa.ColumnElement[bool]]) -> None:
+    for most, which in bounds.items():
+        row = tx.one(sa.select(sa.func.count().label("number")).where(which, requests.c.state == OPEN))
+        if row is not None and row.number >= most:
+            raise TooManyRequests("Too many people have asked already. Try again when some have their answer.")
+
+
+def _is_answered(tx: Tx, account: str, path: str, address: Address) -> bool:
+    """Whether they have asked for it and wait or were refused, or have it already."""
+    asked = sa.select(requests.c.id).where(
+        requests.c.account == account,
+        requests.c.link.is_(None),
+        requests.c.path == path,
+        requests.c.address == str(address),
+        requests.c.state.in_((OPEN, REFUSED)),
+    )
+    return tx.one(asked.limit(1)) is not None or shares.is_shared(tx, account, path, address)
+
+
+def _store(tx: Tx, account: str, wish: Wish, address: Address, verified: str) -> None:
+    request_id = tx.id()
+    row = {
+        "id": request_id,
+        "account": account,
+        "link": wish.link,
+        "path": wish.path,
+        "address": str(address),
+        "host": address.host,
+        "verified": verified,
+        "state": OPEN,
+        "created": tx.now,
+    }
+    if tx.insert_new(requests, row):
+        _record(tx, get(tx, request_id), "in")
+    elif verified != TYPED:  # somebody typed the address at the link before; now its server says so
+        same = sa.and_(requests.c.link == wish.link, requests.c.address == str(address))
+        tx.run(requests.update().where(same, requests.c.verified == TYPED).values(verified=verified))
 
 
 def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:

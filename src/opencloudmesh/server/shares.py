@@ -80,8 +80,7 @@ def offer(
     if wrong:
         raise Invalid("The share is not complete.", fields=wrong)
     policy.admit(tx, "share", "out", share_with.host, account=owner, address=str(share_with))
-    mine = (shares.c.owner == owner, shares.c.path == path, shares.c.share_with == str(share_with))
-    if tx.one(sa.select(shares.c.id).where(*mine, shares.c.state.in_(LIVE)).limit(1)):
+    if is_shared(tx, owner, path, share_with):
         raise Conflict(f"This is shared with {share_with} already.")
     share_id = tx.id()
     row = {
@@ -109,6 +108,12 @@ def get(tx: Tx, share_id: str, *, owner: str | None = None) -> Row:
     if row is None:
         raise NotFound("There is no such share.")
     return row
+
+
+def is_shared(tx: Tx, owner: str, path: str, share_with: Address) -> bool:
+    """Whether that very file or folder is shared with that person."""
+    mine = (shares.c.owner == owner, shares.c.path == path, shares.c.share_with == str(share_with))
+    return tx.one(sa.select(shares.c.id).where(*mine, shares.c.state.in_(LIVE)).limit(1)) is not None
 
 
 def listing(tx: Tx, owner: str | None = None, *, host: str | None = None) -> list[Row]:

@@ -75,7 +75,7 @@ values = st.recursive(leaves, lambda below: st.lists(below, max_size=3) | st.dic
 FIELDS = (
     "shareWith", "name", "providerId", "owner", "sender", "shareType", "resourceType", "protocol", "expiration",
     "description", "ownerDisplayName", "senderDisplayName", "code", "recipientProvider", "token", "userID", "email",
-    "grant_type", "client_id",
+    "grant_type", "client_id", "share",
     *notice(),
 )  # fmt: skip
 changes = st.dictionaries(st.sampled_from(FIELDS) | texts, values, max_size=4)
@@ -101,6 +101,8 @@ def good(stage: Stage, path: str) -> dict[str, Any]:
         "notifications": notice(),
         "invite-accepted": {"recipientProvider": stage.sender.host, "token": stage.token, "userID": "marie",
                             "email": "marie@cloud.example", "name": "Marie Curie"},
+        "request-share": {"owner": stage.cloud.address("einstein"), "shareWith": f"marie@{stage.sender.host}",
+                          "share": f"{stage.cloud.url}/files/work"},
         "token": {"grant_type": "authorization_code", "client_id": stage.sender.host, "code": SECRET},
     }  # fmt: skip
     return messages[path]

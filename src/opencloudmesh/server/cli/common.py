@@ -16,6 +16,7 @@ from opencloudmesh.server import migrate
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.database import Database
 from opencloudmesh.server.policy import Denied
+from opencloudmesh.server.trees import READ, SHARE, WRITE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,6 +68,11 @@ def opened(data: str) -> Iterator[tuple[Config, Database]]:
         raise
     finally:
         database.close()
+
+
+def permissions_of(write: bool, reshare: bool) -> frozenset[str]:
+    """What `--write` and `--reshare` give."""
+    return frozenset({READ} | ({WRITE} if write else set()) | ({SHARE} if reshare else set()))
 
 
 def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: bool, one: bool = False) -> None:

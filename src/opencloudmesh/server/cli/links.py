@@ -5,7 +5,15 @@ from __future__ import annotations
 import click
 
 from opencloudmesh.server import accounts, disk, links, share_requests, views
-from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, person_option, show
+from opencloudmesh.server.cli.common import (
+    Commands,
+    data_option,
+    json_option,
+    opened,
+    permissions_of,
+    person_option,
+    show,
+)
 from opencloudmesh.server.storage import Storage
 from opencloudmesh.server.trees import clean_path
 
@@ -39,7 +47,7 @@ def link_create(data: str, as_json: bool, account: str, path: str, write: bool, 
                 account,
                 path=cleaned,
                 resource_type="folder" if is_folder else "file",
-                permissions=frozenset({"read"} | ({"write"} if write else set()) | ({"share"} if reshare else set())),
+                permissions=permissions_of(write, reshare),
                 description=description,
             )
         )
@@ -89,12 +97,19 @@ def request_list(data: str, as_json: bool, account: str) -> None:
 @json_option
 @person_option()
 @click.argument("request_id", metavar="ID")
-def request_grant(data: str, as_json: bool, account: str, request_id: str) -> None:
-    """Share it with the one who asked by the request ID."""
+@click.option("--write", is_flag=True, help="They may change it.")
+@click.option("--reshare", is_flag=True, help="They may share it on.")
+def request_grant(data: str, as_json: bool, account: str, request_id: str, write: bool, reshare: bool) -> None:
+    """Share it with the one who asked by the request ID: as the link says, or to read."""
+    permissions = permissions_of(write, reshare) if write or reshare else None
     with opened(data) as (config, database):
         row = database.read_now(lambda tx: share_requests.get(tx, request_id, account=account))
         kind = "folder" if disk.is_folder(Storage(config.data).stat(account, row.path)) else "file"
-        row = database.write_now(lambda tx: share_requests.grant(tx, request_id, account=account, resource_type=kind))
+        row = database.write_now(
+            lambda tx: share_requests.grant(
+                tx, request_id, account=account, resource_type=kind, permissions=permissions
+            )
+        )
         show([views.request(row)], REQUEST_COLUMNS, as_json=as_json, one=True)
 
 

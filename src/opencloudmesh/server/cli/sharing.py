@@ -7,10 +7,10 @@ import click
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import FieldError, Invalid
 from opencloudmesh.server import accounts, disk, received, shares, views
-from opencloudmesh.server.cli.common import data_option, json_option, opened, show
+from opencloudmesh.server.cli.common import data_option, json_option, opened, permissions_of, show
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.storage import Storage
-from opencloudmesh.server.trees import READ, SHARE, WRITE, clean_path
+from opencloudmesh.server.trees import SHARE, WRITE, clean_path
 from opencloudmesh.server.web.shares import end_of
 
 SHARE_COLUMNS = ("id", "state", "path", "shareWith", "permissions", "error")
@@ -43,7 +43,7 @@ def share(data: str, as_json: bool, path: str, share_with: str, owner: str, writ
                 path=cleaned,
                 resource_type="folder" if is_folder else "file",
                 share_with=address,
-                permissions=frozenset({READ} | ({WRITE} if write else set()) | ({SHARE} if reshare else set())),
+                permissions=permissions_of(write, reshare),
                 description=description,
                 expiration=_end(expires) if expires else None,
             )

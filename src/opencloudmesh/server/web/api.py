@@ -18,9 +18,9 @@ from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.web import contacts, invites, openapi
 from opencloudmesh.server.web.auth import Doors
-from opencloudmesh.server.web.bodies import read_object
+from opencloudmesh.server.web.bodies import read_maybe_object, read_object
 from opencloudmesh.server.web.errors import json_response
-from opencloudmesh.server.web.links import NewLink, create, grant
+from opencloudmesh.server.web.links import NewLink, create, grant, read_grant
 from opencloudmesh.server.web.shares import NewShare, ShareChange, offer
 
 BASE = "/api/v1"
@@ -125,7 +125,8 @@ async def list_requests(context: Context, account: Account, _request: Request) -
 
 async def grant_request(context: Context, account: Account, request: Request) -> Response:
     """I share it with the one who asked."""
-    return json_response(views.request(await grant(context, account, request.path_params["id"])))
+    permissions = read_grant(await read_maybe_object(request))
+    return json_response(views.request(await grant(context, account, request.path_params["id"], permissions)))
 
 
 async def refuse_request(context: Context, account: Account, request: Request) -> Response:

@@ -59,9 +59,19 @@ async def read_request(request: Request, limit: int, public_url: str) -> wire.Re
 
 async def read_object(request: Request) -> dict[str, Any]:
     """The JSON object that a person's program sends. Raises `Invalid`, `TooLarge`, `UnsupportedMediaType`."""
+    return wire.decode_object(await _read_json(request))
+
+
+async def read_maybe_object(request: Request) -> dict[str, Any]:
+    """As `read_object`; an empty body says nothing."""
+    body = await _read_json(request)
+    return wire.decode_object(body) if body else {}
+
+
+async def _read_json(request: Request) -> bytes:
     if media_type(request) not in ("", "application/json"):
         raise UnsupportedMediaType("Send JSON (Content-Type: application/json).")
-    return wire.decode_object(await read_body(request, MAX_OBJECT))
+    return await read_body(request, MAX_OBJECT)
 
 
 def media_type(request: Request) -> str:

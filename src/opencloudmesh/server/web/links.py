@@ -38,6 +38,14 @@ class NewLink:
         return wanted
 
 
+def read_grant(body: dict[str, Any]) -> frozenset[str] | None:
+    """With what permissions the person says yes; None where they say nothing of it. Raises `Invalid`."""
+    fields = Fields(body)
+    permissions = read_permissions(fields) if "permissions" in body else None
+    fields.check("The answer is not complete.")
+    return permissions
+
+
 async def create(context: Context, account: Account, wanted: NewLink) -> links.Row:
     """A new link. Raises what `links.create` raises, `Invalid` for what is not there, `Forbidden`."""
     folder = await is_folder(context, account, wanted.path)
@@ -54,10 +62,14 @@ async def create(context: Context, account: Account, wanted: NewLink) -> links.R
     )
 
 
-async def grant(context: Context, account: Account, request_id: str) -> share_requests.Row:
+async def grant(
+    context: Context, account: Account, request_id: str, permissions: frozenset[str] | None = None
+) -> share_requests.Row:
     """The person says yes. Raises what `share_requests.grant` raises, `Invalid` for what is not there any more."""
     row = await context.database.read(lambda tx: share_requests.get(tx, request_id, account=account.id))
     resource_type = "folder" if await is_folder(context, account, row.path) else "file"
     return await context.commit(
-        lambda tx: share_requests.grant(tx, request_id, account=account.id, resource_type=resource_type)
+        lambda tx: share_requests.grant(
+            tx, request_id, account=account.id, resource_type=resource_type, permissions=permissions
+        )
     )

@@ -3,6 +3,7 @@
     POST /ocm/shares            Share Creation Notification
     POST /ocm/notifications     accepted, declined, unshared, changed; a contact has ended
     POST /ocm/invite-accepted   somebody elsewhere took an invite of one of our people
+    POST /ocm/request-share     somebody elsewhere asks one of our people for a share
     POST /ocm/token             a short-lived token for the secret of a share (code flow)
 
 A route is a row in `MESSAGES`, whose gesture gets a `Sender`, so none can be written without one. No answer waits for
@@ -26,9 +27,10 @@ from opencloudmesh.protocol import wire
 from opencloudmesh.protocol.errors import Conflict, Forbidden, Invalid, NotFound, SignatureError, Unauthenticated
 from opencloudmesh.protocol.invites import InviteAccepted
 from opencloudmesh.protocol.notifications import Notification
+from opencloudmesh.protocol.share_requests import ShareRequest
 from opencloudmesh.protocol.shares import NewShare
 from opencloudmesh.protocol.tokens import TokenError, TokenRequest
-from opencloudmesh.server import audit, invites, notifications, policy, received, tokens
+from opencloudmesh.server import audit, invites, notifications, policy, received, share_requests, tokens
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.outgoing import TOKEN_PATH
@@ -95,6 +97,22 @@ async def receive_acceptance(context: Context, sender: Sender, message: wire.Req
             raise
 
 
+async def receive_request(context: Context, sender: Sender, message: wire.Request) -> Answer:
+    """Somebody asks for a share. Only signed: the owner decides by who asks."""
+    request = ShareRequest.parse(message.body)
+    if sender.host is None:
+        raise SignatureError("A request for a share must be signed.")
+    await speaks_for(context, sender, {"shareWith": request.share_with.host})
+
+    def receive(tx: Tx) -> Answer:
+        sender.admit(tx)
+        share_requests.receive(tx, request, own_host=context.config.own_host, verified=sender.how)
+        return {}
+
+    with _guesses(context, sender, f"resources of {request.owner.person}"):
+        return await context.commit(receive)
+
+
 async def receive_token_request(context: Context, sender: Sender, message: wire.Request) -> Answer:
     """The code flow. Its errors are those of OAuth."""
     try:
@@ -137,6 +155,7 @@ MESSAGES: Mapping[str, Message] = {
     "/ocm/shares": Message(receive_share),
     "/ocm/notifications": Message(receive_notification),
     "/ocm/invite-accepted": Message(receive_acceptance, 200),
+    "/ocm/request-share": Message(receive_request),
     TOKEN_PATH: Message(receive_token_request, 200, {"Cache-Control": "no-store", "Pragma": "no-cache"}),
 }
 

@@ -42,6 +42,10 @@ SCHEMAS: dict[str, Schema] = {
             "created": MOMENT,
         }
     ),
+    "Grant": shape(
+        {"permissions": {**PERMISSIONS, "description": "what they may do; else as the link says, or read"}},
+        optional=frozenset({"permissions"}),
+    ),
     "Request": shape(
         {
             "id": TEXT,
@@ -53,7 +57,7 @@ SCHEMAS: dict[str, Schema] = {
                 "enum": ["rfc9421", "cavage", "unsigned", "typed"],
                 "description": "how they are known; `typed` is by nothing: anybody can type any address",
             },
-            "link": {**MAYBE_TEXT, "description": "id of the link by which they asked"},
+            "link": {**MAYBE_TEXT, "description": "id of the link by which they asked, if it was one"},
             "share": {**MAYBE_TEXT, "description": "id of the share that came of it"},
             "created": MOMENT,
         }
@@ -79,10 +83,12 @@ PATHS: dict[str, Schema] = {
     "/requests/{id}/grant": {
         "parameters": [ID],
         "post": operation(
-            "I share it with the one who asked, as the link says.",
+            "I share it with the one who asked.",
             200,
             reference("Request"),
-            errors=(400, 403, 404, 409),
+            errors=(400, 403, 404, 409, 413, 415),
+            body="Grant",
+            required=False,
         ),
     },
     "/requests/{id}/refuse": {

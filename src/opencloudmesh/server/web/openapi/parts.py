@@ -47,9 +47,9 @@ def array_of(name: str) -> Schema:
 
 def operation(
     summary: str, status: int, answer: Schema | None = None, *, errors: tuple[int, ...] = (), body: str = "",
-    file: Schema | None = None,
+    required: bool = True, file: Schema | None = None,
 ) -> Schema:  # fmt: skip
-    """`answer` is in JSON, `file` a map of media types."""
+    """`answer` is in JSON, `file` a map of media types; `required` is said of the body."""
     success: Schema = {"description": summary}
     if answer is not None or file is not None:
         success["content"] = file or _json(answer or {})
@@ -59,7 +59,7 @@ def operation(
     }
     operation: Schema = {"summary": summary, "responses": {str(status): success, **failures}}
     if body:
-        operation["requestBody"] = {"required": True, "content": _json(reference(body))}
+        operation["requestBody"] = {"required": required, "content": _json(reference(body))}
     return operation
 
 

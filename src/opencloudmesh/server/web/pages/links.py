@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import NotFound, OcmError
 from opencloudmesh.server import links, share_requests, views
+from opencloudmesh.server.trees import READ, SHARE, WRITE
 from opencloudmesh.server.web.links import NewLink, grant
 from opencloudmesh.server.web.links import create as create_link
 from opencloudmesh.server.web.pages.files import asked, crumbs
@@ -70,7 +71,7 @@ async def answer(visit: Visit) -> Response:
         raise NotFound("There is nothing here.")
     try:
         if name == "grant":
-            await grant(visit.context, visit.account, request_id)
+            await grant(visit.context, visit.account, request_id, _given(await read_form(visit.request)))
             return redirect("/requests", "granted")
         await visit.context.database.write(lambda tx: share_requests.refuse(tx, request_id, account=visit.account.id))
     except NotFound:
@@ -78,6 +79,14 @@ async def answer(visit: Visit) -> Response:
     except OcmError as error:
         return await show_requests(visit, error)
     return redirect("/requests", "refused")
+
+
+def _given(form: dict[str, str]) -> frozenset[str] | None:
+    """What the form gives; None where it says nothing, as at a request by a link."""
+    if "access" not in form:
+        return None
+    more = {WRITE: form["access"] == "write", SHARE: bool(form.get("reshare"))}
+    return frozenset({READ, *(name for name, chosen in more.items() if chosen)})
 
 
 async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError | None = None) -> Response:
