@@ -89,6 +89,14 @@ class Fields:
             return None
         return int(value)
 
+    def flag(self, name: str) -> bool | None:
+        """True or false, or None where it is absent."""
+        value = self.values.get(name)
+        if value is not None and not isinstance(value, bool):
+            self.wrong(name)
+            return None
+        return value
+
     def words(self, name: str, *, required: bool = False) -> tuple[str, ...]:
         """A list of strings; a bare string counts as a list of one (Seafile: `"permissions": "read"`)."""
         value = self.values.get(name)

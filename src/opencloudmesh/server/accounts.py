@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.schema import accounts, groups, memberships, sessions
+from opencloudmesh.server.schema import accounts, groups, memberships, sessions, welcomes
 
 # It is the identifier in an OCM Address, a folder's name and part of URLs.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
@@ -25,12 +25,13 @@ _NOBODY = _hasher.hash("nobody")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person. `quota` in bytes, None where only the disk limits."""
+    """A person. `quota` in bytes, None where only the disk limits; an `operator` runs this cloud."""
 
     id: str
     name: str
     email: str
     quota: int | None
+    operator: bool = False
 
 
 def hash_password(password: str) -> str:
@@ -42,11 +43,14 @@ def hash_password(password: str) -> str:
     return _hasher.hash(password)
 
 
-def add(tx: Tx, account_id: str, password_hash: str, *, name: str = "", email: str = "") -> Account:
+def add(
+    tx: Tx, account_id: str, password_hash: str, *, name: str = "", email: str = "", quota: int | None = None,
+    operator: bool = False,
+) -> Account:  # fmt: skip
     """A new account. Raises `Invalid`, or `Conflict` where the name is taken."""
     claim(tx, account_id)
     row = {"id": account_id, "name": name or account_id, "email": email, "password": password_hash}
-    tx.run(accounts.insert().values(**row, created=tx.now))
+    tx.run(accounts.insert().values(**row, quota=quota, operator=operator, created=tx.now))
     return get(tx, account_id)
 
 
@@ -91,11 +95,39 @@ def in_group(tx: Tx, group_id: str) -> list[Account]:
     return [_account(row) for row in tx.all(query.where(memberships.c.group == group_id).order_by(accounts.c.id))]
 
 
+def page(tx: Tx, text: str = "", *, after: str = "", limit: int) -> list[Account]:
+    """`limit` accounts by name, behind `after`; those that have `text` in a name or the e-mail address."""
+    query = sa.select(*_COLUMNS).where(accounts.c.id > after)
+    for word in text.split():
+        columns = (accounts.c.id, accounts.c.name, accounts.c.email)
+        query = query.where(sa.or_(*(column.icontains(word, autoescape=True) for column in columns)))
+    return [_account(row) for row in tx.all(query.order_by(accounts.c.id).limit(limit))]
+
+
+def is_empty(tx: Tx) -> bool:
+    """Whether nobody has an account yet."""
+    return tx.one(sa.select(accounts.c.id).limit(1)) is None
+
+
+def operators(tx: Tx) -> list[str]:
+    """Who runs this cloud."""
+    return [row.id for row in tx.all(sa.select(accounts.c.id).where(accounts.c.operator).order_by(accounts.c.id))]
+
+
+def change(tx: Tx, account_id: str, **values: Any) -> Account:
+    """Other columns of `accounts` than the password. Raises `NotFound`."""
+    get(tx, account_id)
+    if values:
+        tx.run(accounts.update().where(accounts.c.id == account_id).values(**values))
+    return get(tx, account_id)
+
+
 def set_password(tx: Tx, account_id: str, password_hash: str) -> None:
-    """Replaces the password, and ends every session that began with the old one. Raises `NotFound`."""
+    """Replaces the password, and ends every session and link that let in with the old one. Raises `NotFound`."""
     get(tx, account_id)
     tx.run(accounts.update().where(accounts.c.id == account_id).values(password=password_hash))
     tx.run(sessions.delete().where(sessions.c.account == account_id))
+    tx.run(welcomes.delete().where(welcomes.c.account == account_id))
 
 
 def remove(tx: Tx, account_id: str) -> None:
@@ -119,8 +151,8 @@ def password_matches(stored: str, password: str) -> bool:
 
 
 def _account(row: sa.Row[Any]) -> Account:
-    return Account(row.id, row.name, row.email, row.quota)
+    return Account(row.id, row.name, row.email, row.quota, row.operator)
 
 
-_COLUMNS = (accounts.c.id, accounts.c.name, accounts.c.email, accounts.c.quota)
+_COLUMNS = (accounts.c.id, accounts.c.name, accounts.c.email, accounts.c.quota, accounts.c.operator)
 _BY_ID = sa.select(*_COLUMNS).where(accounts.c.id == sa.bindparam("account"))

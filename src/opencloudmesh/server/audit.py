@@ -17,7 +17,19 @@ from opencloudmesh.server.schema import audit
 Direction = Literal["in", "out", "here"]
 Outcome = Literal["done", "refused", "failed"]
 
-EVENTS = ("share", "notification", "invite", "token", "request", "contact", "directory", "policy", "peer", "keys")
+EVENTS = (
+    "share",
+    "notification",
+    "invite",
+    "token",
+    "request",
+    "contact",
+    "directory",
+    "policy",
+    "peer",
+    "keys",
+    "account",
+)
 SAME_AGAIN = 3_600  # seconds in which the same refusal is one row
 LIFETIME = 365 * 86_400  # seconds that a row is kept
 
@@ -36,11 +48,15 @@ def record(
     verified: str = "",
     subject: str = "",
     reason: str = "",
+    by: str = "",
 ) -> None:
-    """One row. `event` is one of `EVENTS`, `who` an OCM Address, `verified` how the peer is known."""
+    """One row. `event` is one of `EVENTS`, `who` an OCM Address, `verified` how the peer is known.
+
+    `by`: the operator who decided it on a page or by the API; nobody is named for what the command line does.
+    """
     assert event in EVENTS
     same = {"event": event, "direction": direction, "outcome": outcome, "host": host, "account": account,
-            "who": who, "verified": verified, "subject": subject, "reason": reason}  # fmt: skip
+            "who": who, "verified": verified, "subject": subject, "reason": reason, "by": by}  # fmt: skip
     if outcome == "refused":
         again = sa.and_(audit.c.at > tx.now - SAME_AGAIN, *(audit.c[name] == value for name, value in same.items()))
         if tx.run(audit.update().where(again).values(at=tx.now, count=audit.c.count + 1)).rowcount:

@@ -194,7 +194,7 @@ def rule(row: Row) -> dict[str, Any]:
 
 
 def audit(row: Row) -> dict[str, Any]:
-    """A row of `audit`. `who` is the person at `host`, `account` the one here."""
+    """A row of `audit`. `who` is the person at `host`, `account` the one here, `by` the operator who decided it."""
     return {
         "at": row.at,
         "event": row.event,
@@ -207,6 +207,7 @@ def audit(row: Row) -> dict[str, Any]:
         "subject": row.subject,
         "reason": row.reason,
         "count": row.count,
+        "by": row.by,
     }
 
 

@@ -50,6 +50,7 @@ from opencloudmesh.server import (
     sessions,
     shares,
     tokens,
+    welcomes,
 )
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
@@ -326,3 +327,4 @@ def _tidy(tx: Tx) -> None:
     tokens.purge(tx)
     news.purge(tx)
     sessions.purge(tx)
+    welcomes.purge(tx)

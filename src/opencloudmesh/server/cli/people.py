@@ -5,11 +5,12 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from dataclasses import asdict
 
 import click
 
 from opencloudmesh.protocol.errors import Invalid
-from opencloudmesh.server import accounts, departures
+from opencloudmesh.server import accounts, operators
 from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, show
 from opencloudmesh.server.storage import Storage
 
@@ -24,11 +25,14 @@ def user() -> None:
 @click.argument("name")
 @click.option("--name", "full_name", default="", metavar='"FULL NAME"', help="What others see.")
 @click.option("--email", default="", help="An e-mail address.")
-def user_add(data: str, name: str, full_name: str, email: str) -> None:
+@click.option("--operator", is_flag=True, help="They run this cloud, and have its pages for operators.")
+def user_add(data: str, name: str, full_name: str, email: str, operator: bool) -> None:
     """Add a person. The password is taken from OCM_PASSWORD, or asked for."""
     with opened(data) as (config, database):
         stored = accounts.hash_password(_password())
-        account = database.write_now(lambda tx: accounts.add(tx, name, stored, name=full_name, email=email))
+        account = database.write_now(
+            lambda tx: operators.add(tx, name, stored, name=full_name, email=email, operator=operator)
+        )
         Storage(config.data).stat(account.id, "")
         at = f" Others share with {account.id}@{config.own_host}." if config.public_url else ""
         click.echo(f"{account.name} was added.{at}")
@@ -41,8 +45,7 @@ def user_list(data: str, as_json: bool) -> None:
     """List all people."""
     with opened(data) as (_, database):
         found = database.read_now(accounts.everybody)
-        rows = [{"id": one.id, "name": one.name, "email": one.email, "quota": one.quota} for one in found]
-        show(rows, ("id", "name", "email", "quota"), as_json=as_json)
+        show([asdict(one) for one in found], ("id", "name", "email", "quota", "operator"), as_json=as_json)
 
 
 @user.command("remove")
@@ -52,7 +55,7 @@ def user_list(data: str, as_json: bool) -> None:
 def user_remove(data: str, name: str, with_files: bool) -> None:
     """Remove a person and end their shares. Their files stay, unless told otherwise."""
     with opened(data) as (config, database):
-        database.write_now(lambda tx: departures.person(tx, name))
+        database.write_now(lambda tx: operators.remove(tx, name))
         if with_files:
             Storage(config.data).remove_user(name)
         click.echo(f"{name} was removed.")
@@ -65,8 +68,19 @@ def user_passwd(data: str, name: str) -> None:
     """Set a person's password, from OCM_PASSWORD or asked for."""
     with opened(data) as (_, database):
         stored = accounts.hash_password(_password())
-        database.write_now(lambda tx: accounts.set_password(tx, name, stored))
+        database.write_now(lambda tx: operators.set_password(tx, name, stored))
         click.echo(f"The password of {name} was changed.")
+
+
+@user.command("operator")
+@data_option
+@click.argument("name")
+@click.argument("state", type=click.Choice(["on", "off"]))
+def user_operator(data: str, name: str, state: str) -> None:
+    """Say whether a person runs this cloud: operators have pages for it."""
+    with opened(data) as (_, database):
+        database.write_now(lambda tx: operators.change(tx, name, operator=state == "on"))
+        click.echo(f"{name} is {'an operator' if state == 'on' else 'no operator'}.")
 
 
 def _password() -> str:

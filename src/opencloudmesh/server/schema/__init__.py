@@ -5,7 +5,16 @@
 
 from opencloudmesh.server.schema.files import locks, moves, properties
 from opencloudmesh.server.schema.mesh import audit, directories, members, outbox, peers, policy, rules, signatures
-from opencloudmesh.server.schema.people import accounts, contacts, groups, invites, memberships, news, sessions
+from opencloudmesh.server.schema.people import (
+    accounts,
+    contacts,
+    groups,
+    invites,
+    memberships,
+    news,
+    sessions,
+    welcomes,
+)
 from opencloudmesh.server.schema.sharing import links, listings, received, requests, shares, tokens
 from opencloudmesh.server.schema.tables import metadata
 
@@ -14,6 +23,7 @@ __all__ = [
     "accounts",
     "groups",
     "memberships",
+    "welcomes",
     "sessions",
     "invites",
     "contacts",

@@ -82,6 +82,9 @@ audit = Table(
     Column("subject", Text, nullable=False, server_default=""),  # id of the share, invite, ...
     Column("reason", Text, nullable=False, server_default=""),
     Column("count", Integer, nullable=False, server_default="1"),  # of refusals that were the same
+    Column(
+        "by", Text, nullable=False, server_default=""
+    ),  # the operator whose decision it was, on a page or by the API
 )
 
 # Directory Services that the operator named (IETF-OCM, Appendix C).

@@ -30,6 +30,7 @@ accounts = Table(
     Column("mail", String(16), nullable=False, server_default="digest"),  # what is mailed to them: digest | none
     Column("mailed", BigInteger, nullable=False, server_default="0"),  # when a digest was last made
     Column("mail_error", Text),  # why the last one could not be sent
+    Column("operator", Boolean, nullable=False, server_default=false()),  # they run this cloud
 )
 
 # Groups of our people: somebody elsewhere shares with all of them at once.
@@ -48,6 +49,15 @@ memberships = Table(
     Column("group", String(64), ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
     Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True, index=True),
     Column("joined", BigInteger, nullable=False),
+)
+
+# Links by which somebody chooses a password, once: the person named, or where nobody has an account the first operator.
+welcomes = Table(
+    "welcomes",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # SHA-256 of what the link says, which is kept nowhere
+    Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), index=True),
+    Column("until", BigInteger, nullable=False, index=True),
 )
 
 # Who is signed in, in a browser.

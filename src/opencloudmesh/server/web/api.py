@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.errors import NotFound
 from opencloudmesh.server import links, received, share_requests, shares, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
@@ -21,6 +22,7 @@ from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.bodies import read_maybe_object, read_object
 from opencloudmesh.server.web.errors import json_response
 from opencloudmesh.server.web.links import NewLink, create, grant, read_grant
+from opencloudmesh.server.web.operator import admit, users
 from opencloudmesh.server.web.shares import NewShare, ShareChange, offer
 
 BASE = "/api/v1"
@@ -159,15 +161,21 @@ OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/contacts/{id}": {"DELETE": contacts.delete_contact},
     "/contacts/{id}/block": {"POST": contacts.block_contact},
     "/contacts/{id}/unblock": {"POST": contacts.unblock_contact},
+    "/operator/users": {"GET": users.list_users, "POST": users.create_user},
+    "/operator/users/{id}": {"GET": users.show_user, "PATCH": users.change_user, "DELETE": users.delete_user},
+    "/operator/users/{id}/link": {"POST": users.create_password_link},
 }
 
 
 def routes(context: Context, doors: Doors) -> list[Route]:
     """The routes of the API."""
 
-    def endpoint(handlers: Mapping[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
+    def endpoint(path: str, handlers: Mapping[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             account = await doors.person(request)
+            admit(path, account)
+            if "\0" in request.scope["path"]:  # PostgreSQL takes none
+                raise NotFound("There is nothing here.")
             return await handlers["GET" if request.method == "HEAD" else request.method](context, account, request)
 
         return answer
@@ -175,5 +183,5 @@ def routes(context: Context, doors: Doors) -> list[Route]:
     async def description(_request: Request) -> Response:
         return json_response(openapi.document(context.config.public_url))
 
-    operations = [Route(BASE + path, endpoint(of), methods=list(of)) for path, of in OPERATIONS.items()]
+    operations = [Route(BASE + path, endpoint(path, of), methods=list(of)) for path, of in OPERATIONS.items()]
     return [*operations, Route(f"{BASE}/openapi.json", description)]

@@ -71,6 +71,11 @@ def caller_of(request: Request, proxies: Sequence[limits.Network]) -> str:
     return limits.caller(address, request.headers.getlist("x-forwarded-for"), proxies)
 
 
+async def hash_password(password: str) -> str:
+    """What is stored of a password. Raises `Invalid`."""
+    return await asyncio.get_running_loop().run_in_executor(_hashing, accounts.hash_password, password)
+
+
 class Doors:
     """Where people and peers prove who they are."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import opencloudmesh
-from opencloudmesh.server.web.openapi import contacts, invites, links, shares
+from opencloudmesh.server.web.openapi import contacts, invites, links, shares, users
 from opencloudmesh.server.web.openapi.parts import ERROR
 
-NOUNS = (shares, links, invites, contacts)
+NOUNS = (shares, links, invites, contacts, users)
 
 
 def document(public_url: str) -> dict[str, Any]:

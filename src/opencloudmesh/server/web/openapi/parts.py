@@ -66,8 +66,8 @@ def operation(
 ERRORS = {
     400: "Something in it is wrong; `validationErrors` names what.",
     401: "The user name or the password is missing or wrong.",
-    403: "It is somebody else's.",
-    404: "There is no such share.",
+    403: "It is somebody else's, or for operators.",
+    404: "There is no such thing.",
     409: "It contradicts what is there.",
     413: "The body is too large.",
     415: "The body is of another kind.",

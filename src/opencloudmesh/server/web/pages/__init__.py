@@ -15,6 +15,7 @@ from opencloudmesh.server.context import Context
 from opencloudmesh.server.outgoing import ACCEPT_PATH
 from opencloudmesh.server.views import ASK_PATH, WAYF_PATH
 from opencloudmesh.server.web.auth import Doors
+from opencloudmesh.server.web.operator import admit
 from opencloudmesh.server.web.pages import (
     archive,
     ask,
@@ -25,6 +26,7 @@ from opencloudmesh.server.web.pages import (
     invites,
     links,
     moving,
+    operator,
     shares,
 )
 from opencloudmesh.server.web.pages.login import HOME, Endpoint, Handler, login, logout, signed_in
@@ -77,6 +79,7 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/contacts/export", contacts.download),
     ("POST", "/contacts/import", contacts.read_in),
     ("POST", "/contacts/{id}/{change}", contacts.change),
+    *operator.PAGES,
 )
 
 
@@ -95,7 +98,14 @@ def routes(context: Context, doors: Doors, look: Look) -> list[Route]:
 
 
 def _route(context: Context, look: Look, path: str, handlers: dict[str, Handler]) -> Route:
-    endpoints = {method: signed_in(context, look, handler) for method, handler in handlers.items()}
+    def admitted(handler: Handler) -> Handler:
+        async def answer(visit: Visit) -> Response:
+            admit(path, visit.account)
+            return await handler(visit)
+
+        return answer
+
+    endpoints = {method: signed_in(context, look, admitted(handler)) for method, handler in handlers.items()}
 
     async def answer(request: Request) -> Response:
         return await endpoints["GET" if request.method == "HEAD" else request.method](request)
