@@ -82,8 +82,11 @@ def application(context: Context) -> ASGIApp:
     return Errors(Router(routes, redirect_slashes=False), look.error)
 
 
-def serve(config: Config) -> None:
-    """Serves until SIGINT or SIGTERM. Raises `OcmError`, `OSError`."""
+def serve(config: Config, greet: Callable[[Context], None] = lambda _: None) -> None:
+    """Serves until SIGINT or SIGTERM; before that it lets the caller `greet` whoever started it.
+
+    Raises `OcmError`, `OSError`.
+    """
     if not config.public_url:
         raise Invalid("Name the address of this cloud with --public-url https://cloud.example.")
     if config.public_url.startswith("http:") and not config.development:
@@ -94,6 +97,7 @@ def serve(config: Config) -> None:
     settings.remember(config)
     if config.development:
         log.warning(DEVELOPMENT)
+    greet(cloud.context)
     asyncio.run(_serve(cloud, config))
 
 

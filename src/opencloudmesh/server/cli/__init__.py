@@ -34,6 +34,7 @@ def main() -> None:
 for command in (
     serving.serve,
     serving.list_settings,
+    serving.welcome,
     people.user,
     groups.group_group,
     sharing.share,

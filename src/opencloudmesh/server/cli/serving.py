@@ -8,10 +8,14 @@ from typing import Any
 
 import click
 
-from opencloudmesh.server import app
+from opencloudmesh.protocol.errors import Conflict, Invalid
+from opencloudmesh.server import accounts, app, welcomes
 from opencloudmesh.server import config as settings
-from opencloudmesh.server.cli.common import F, data_option, show
+from opencloudmesh.server.cli.common import F, data_option, opened, show
 from opencloudmesh.server.config import Config, Setting
+from opencloudmesh.server.context import Context
+
+log = logging.getLogger(__name__)
 
 
 def setting_options(command: F) -> F:
@@ -33,7 +37,38 @@ def serve(**options: Any) -> None:
     Options may also be set in the environment, or in `ocm.toml` in the data folder.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    app.serve(settings.load(options, last_run=False))
+    app.serve(settings.load(options, last_run=False), _greet)
+
+
+@click.command()
+@data_option
+def welcome(data: str) -> None:
+    """Print a link by which the first operator makes their account, where nobody has one yet.
+
+    The first start prints it too, where it has a terminal. The link is good once, for a day; a new one ends it.
+    """
+    with opened(data) as (config, database):
+        secret = database.write_now(welcomes.begin)
+        if secret is None:
+            raise Conflict(
+                "Somebody has an account here already. `ocm user operator NAME on` makes an operator of them."
+            )
+        if not config.public_url:
+            raise Invalid("Set OCM_PUBLIC_URL to the address of this cloud, or start it first.")
+        click.echo(welcomes.url(config.public_url, secret))
+
+
+def _greet(context: Context) -> None:
+    """Where nobody has an account yet: the link, to a terminal and nowhere else. What is not one may be a log file."""
+    if not context.database.read_now(accounts.is_empty):
+        return
+    if not sys.stdout.isatty():
+        log.warning("Nobody has an account here yet. `ocm welcome` prints a link by which the operator makes theirs.")
+        return
+    secret = context.database.write_now(welcomes.begin)
+    if secret is not None:
+        click.echo(f"\nNobody has an account here yet. Open this link within a day to make yours, as the operator:\n\n"
+                   f"    {welcomes.url(context.config.public_url, secret)}\n")  # fmt: skip
 
 
 @click.command("settings")

@@ -1,8 +1,8 @@
 """The pages that people use: HTML made here, which works without a script, one module for each noun.
 
-Every page but those to sign in, to say where one is from (`wayf`) and to ask for something (`ask`) is for the person
-whose session the cookie names (`login.signed_in`), and shows only what is theirs. Every form must come from a page of
-ours (`visits.check_origin`).
+Every page but those to sign in, to choose a password by a link (`welcome`), to say where one is from (`wayf`) and to
+ask for something (`ask`) is for the person whose session the cookie names (`login.signed_in`), and shows only what is
+theirs; those under `operator.AREA` are for operators. Every form must come from a page of ours (`check_origin`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from opencloudmesh.server import welcomes
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.outgoing import ACCEPT_PATH
 from opencloudmesh.server.views import ASK_PATH, WAYF_PATH
@@ -28,6 +29,7 @@ from opencloudmesh.server.web.pages import (
     moving,
     operator,
     shares,
+    welcome,
 )
 from opencloudmesh.server.web.pages.login import HOME, Endpoint, Handler, login, logout, signed_in
 from opencloudmesh.server.web.pages.visits import STATIC, Look, Static, Visit, redirect
@@ -91,6 +93,7 @@ def routes(context: Context, doors: Doors, look: Look) -> list[Route]:
     return [
         Route("/login", login(context, look, doors), methods=["GET", "POST"]),
         Route(WAYF_PATH, Wayf(context, look).answer, methods=["GET", "POST"]),
+        Route(welcomes.PATH, welcome.endpoint(context, look), methods=["GET", "POST"]),
         Route(ASK_PATH + "{token}", ask.endpoint(context, look), methods=["GET", "POST"]),
         *(_route(context, look, path, dict(handlers)) for path, handlers in by_path.items()),
         *(Route(static.url, _served(static)) for static in STATIC.values()),

@@ -70,7 +70,8 @@ def login(context: Context, look: Look, doors: Doors) -> Endpoint:
         old = request.cookies.get(cookie_name(context.config), "")
         if await context.database.read(lambda tx: _who(tx, old)):
             return RedirectResponse(target, 303)
-        done = DONE["signed-out"] if request.query_params.get("done") == "signed-out" else ""
+        said = request.query_params.get("done", "")
+        done = DONE[said] if said in ("signed-out", "welcome") else ""
         return look.page("login.html", 200, {"next": target, "user": "", "done": done})
 
     return answer

@@ -69,6 +69,7 @@ DONE = {
     "granted": "Shared. Their cloud is being told.",
     "refused": "Refused. Nobody is told.",
     "asked": "Thank you. The owner will be asked, and if they say yes, your cloud tells you.",
+    "welcome": "Your password is set. Sign in with it.",
     "user-added": "The user was added.",
     "user-removed": "The user was removed, and what they shared has ended.",
 }
