@@ -15,7 +15,7 @@ from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.cards import Card
 from opencloudmesh.protocol.errors import Invalid, NotFound
 from opencloudmesh.protocol.notifications import USER_REMOVED
-from opencloudmesh.server import audit, outbox
+from opencloudmesh.server import audit, news, outbox
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import contacts
 
@@ -171,6 +171,7 @@ def removed(tx: Tx, host: str, user_id: str, *, grantee: str = "", verified: str
     for row in rows:
         if row.source == INVITE:
             tx.run(contacts.update().where(contacts.c.id == row.id).values(source=DIRECT))
+            news.tell(tx, row.account, news.CONTACT_ENDED, subject=row.id, who=address, who_name=row.name)
             audit.record(
                 tx, "contact", "in", host=host, account=row.account, who=address, verified=verified, subject=row.id,
                 reason=USER_REMOVED,

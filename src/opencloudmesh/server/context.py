@@ -13,6 +13,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -120,16 +121,16 @@ class Context:
 
     def shared_tree(self, share: Row) -> LocalTree:
         """What a row of `shares` opens to its recipient."""
-        permissions = frozenset(share.permissions)
-        return LocalTree(self.storage, self.database, share.owner, share.path, permissions, on_removed=self._removed)
+        permissions, removed = frozenset(share.permissions), partial(self._removed, by_owner=False)
+        return LocalTree(self.storage, self.database, share.owner, share.path, permissions, on_removed=removed)
 
     async def probe(self, row: Row) -> None:
         """Looks at the root of a received share, and keeps what it is: a peer may call a folder a file."""
         await RemoteTree(self.reach, row).look("")
 
     @staticmethod
-    def _removed(tx: Tx, account: str, path: str) -> None:
-        shares.path_removed(tx, account, path)
+    def _removed(tx: Tx, account: str, path: str, *, by_owner: bool = True) -> None:
+        shares.path_removed(tx, account, path, by_owner=by_owner)
         links.path_removed(tx, account, path)
         share_requests.path_removed(tx, account, path)
         received.path_removed(tx, account, path)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from opencloudmesh.server import accounts, audit, contacts, outbox, peers, received, share_requests, shares
+from opencloudmesh.server import accounts, audit, contacts, news, outbox, peers, received, share_requests, shares
 from opencloudmesh.server.database import Tx
 
 PERSON_GONE = "The account was removed."
@@ -50,13 +50,20 @@ def server(tx: Tx, host: str, *, with_contacts: bool = False) -> Ended:
     there stay in our people's address books unless told otherwise. What is decided about it in `rules` stays too.
     """
     messages = outbox.drop_host(tx, host)
+    given, taken = shares.listing(tx, host=host), received.listing(tx, host=host)
     ended = Ended(
-        shares=_end_shares(tx, shares.listing(tx, host=host), SERVER_PURGED),
-        received=_end_received(tx, received.listing(tx, host=host), SERVER_PURGED),
+        shares=_end_shares(tx, given, SERVER_PURGED),
+        received=_end_received(tx, taken, SERVER_PURGED),
         requests=share_requests.refuse_host(tx, host),
         messages=messages,
         contacts=contacts.forget_host(tx, host) if with_contacts else 0,
     )
+    for row in given:
+        if row.state in shares.LIVE:
+            shares.inform(tx, row, news.MY_CUT)
+    for row in taken:
+        if row.state in received.OPEN:
+            received.inform(tx, row, news.CUT)
     outbox.drop_host(tx, host)  # what the ends above would tell
     peers.lose(tx, host)
     audit.record(tx, "peer", "here", host=host, reason=SERVER_PURGED)

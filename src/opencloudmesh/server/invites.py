@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, TooManyRequests
 from opencloudmesh.protocol.invites import Identity, InviteAccepted
-from opencloudmesh.server import accounts, audit, contacts, mail, outbox, policy, schema
+from opencloudmesh.server import accounts, audit, contacts, mail, news, outbox, policy, schema
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import invites
 
@@ -102,6 +102,14 @@ def to_be_sent(tx: Tx, invite_id: str) -> tuple[Row, accounts.Account] | None:
     return row, accounts.get(tx, row.account)
 
 
+def not_sent(tx: Tx, invite_id: str) -> None:
+    """It could not be mailed, and is not tried again; its row in the outbox says why. The person is told."""
+    found = to_be_sent(tx, invite_id)
+    if found is not None:
+        row, account = found
+        news.tell(tx, account.id, news.INVITE_FAILED, subject=row.id, who=row.email)
+
+
 def accepted(tx: Tx, message: InviteAccepted, *, verified: str = "unsigned") -> Identity:
     """Somebody elsewhere took an invite: they become a contact, and learn who invited them.
 
@@ -118,6 +126,7 @@ def accepted(tx: Tx, message: InviteAccepted, *, verified: str = "unsigned") -> 
     policy.admit(tx, "invite", "in", host, account=row.account, address=who, invited=True, verified=verified)
     if (row.state, "accepted") in TRANSITIONS:  # else they say it again
         _change(tx, row, "accepted", accepted_by=who)
+        news.tell(tx, row.account, news.INVITE_TAKEN, subject=row.id, who=who, who_name=message.name)
     contacts.meet(tx, row.account, message.address, name=message.name, email=message.email, source=contacts.INVITE)
     audit.record(
         tx, "invite", "in", host=message.address.host, account=row.account, who=who, verified=verified, subject=row.id

@@ -30,7 +30,7 @@ OFFERED, ADDED, CHANGED, ENDED = "share-offered", "share-added", "share-changed"
 EXPIRED, GONE, CUT = "share-expired", "share-gone", "share-cut"
 ACCEPTED, DECLINED, LEFT = "my-share-accepted", "my-share-declined", "my-share-left"
 FAILING, FAILED = "my-share-failing", "my-share-failed"
-MY_EXPIRED, MY_CUT = "my-share-expired", "my-share-cut"
+MY_EXPIRED, MY_CUT, MY_LOST = "my-share-expired", "my-share-cut", "my-share-lost"
 INVITE_TAKEN, INVITE_FAILED, CONTACT_ENDED = "invite-taken", "invite-failed", "contact-ended"
 REQUESTED, GRANTED, REFUSED = "request-made", "request-granted", "request-refused"
 
@@ -45,10 +45,11 @@ EVENTS = {
     ACCEPTED: Event(SHARE, "{who} accepted “{name}”."),
     DECLINED: Event(SHARE, "{who} declined “{name}”."),
     LEFT: Event(SHARE, "{who} no longer wants “{name}”."),
-    FAILING: Event(SHARE, "“{name}” could not be delivered to {who} yet. It is being tried again."),
+    FAILING: Event(SHARE, "The cloud of {who} could not be told about “{name}” yet. It is being tried again."),
     FAILED: Event(SHARE, "“{name}” could not be delivered to {who}."),
     MY_EXPIRED: Event(SHARE, "The time is over for which you shared “{name}” with {who}."),
     MY_CUT: Event(SHARE, "This cloud no longer exchanges anything with the cloud of {who}, who had “{name}”."),
+    MY_LOST: Event(SHARE, "“{name}”, which you shared with {who}, was deleted by somebody else who may write there."),
     INVITE_TAKEN: Event(INVITE, "{who} accepted your invite. You are contacts now."),
     INVITE_FAILED: Event(INVITE, "Your invite could not be sent to {who}."),
     CONTACT_ENDED: Event(CONTACT, "{who} has removed you from their contacts."),

@@ -19,7 +19,7 @@ from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, NotSupported
 from opencloudmesh.protocol.notifications import SHARE_ACCEPTED, SHARE_DECLINED
 from opencloudmesh.protocol.shares import NewShare
-from opencloudmesh.server import accounts, audit, contacts, outbox, peers, policy
+from opencloudmesh.server import accounts, audit, contacts, news, outbox, peers, policy
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import received
 from opencloudmesh.server.subtrees import at_or_below
@@ -151,11 +151,12 @@ def path_removed(tx: Tx, account: str, path: str) -> None:
         decline(tx, row.id)
 
 
-def unshared(tx: Tx, row: Row) -> None:
-    """The sender has ended it; said twice it changes nothing."""
+def unshared(tx: Tx, row: Row, event: str = news.ENDED) -> None:
+    """The sender has ended it, and the person is told of `event`; said twice it changes nothing."""
     if row.state in OPEN:
         outbox.drop(tx, row.id)
         _change(tx, row, "unshared", path=None)
+        inform(tx, row, event)
 
 
 def changed(tx: Tx, row: Row, permissions: frozenset[str] | None, expiration: int | None) -> Row:
@@ -172,6 +173,7 @@ def changed(tx: Tx, row: Row, permissions: frozenset[str] | None, expiration: in
         return row
     if row.state == ACCEPTED:  # what was last seen of it says what one may, too
         outbox.put(tx, host=row.host, kind=outbox.PROBE, subject=row.id)
+    inform(tx, row, news.OFFERED if row.state == EXPIRED else news.CHANGED)
     return _change(tx, row, "changed", permissions=granted, expiration=expiration)
 
 
@@ -188,7 +190,7 @@ def missing(tx: Tx, received_id: str) -> None:
 def gone(tx: Tx, received_id: str) -> None:
     """It is confirmed that the share is not there any more, while its server is well: it has ended."""
     row = get(tx, received_id)
-    unshared(tx, row)
+    unshared(tx, row, news.GONE)
     reason = "Its own address says that it is not there any more."
     audit.record(tx, "share", "in", host=row.host, account=row.account, subject=row.id, reason=reason)
 
@@ -197,6 +199,13 @@ def expire(tx: Tx) -> None:
     """Ends the shares whose time has come, also while the sender is away."""
     for row in tx.all(sa.select(received).where(received.c.state.in_(OPEN), received.c.expiration <= tx.now)):
         _change(tx, row, "expired", path=None)
+        inform(tx, row, news.EXPIRED)
+
+
+def inform(tx: Tx, row: Row, event: str) -> None:
+    """The person is told what became of it."""
+    who = {"who": row.sender, "who_name": row.sender_name}
+    news.tell(tx, row.account, event, subject=row.id, name=row.name, **who)
 
 
 def probed(tx: Tx, received_id: str, resource_type: str, entry: dict[str, Any]) -> None:
@@ -293,7 +302,9 @@ def _store(tx: Tx, share: NewShare, account: accounts.Account, fingerprint: str,
         tx, "share", "in", host=share.sender.host, account=account.id, who=str(share.sender), verified=verified,
         subject=received_id, reason=trust,
     )  # fmt: skip
-    return get(tx, received_id)
+    stored = get(tx, received_id)
+    inform(tx, stored, news.OFFERED)
+    return stored
 
 
 def _free_path(tx: Tx, row: Row, exists: Callable[[str, str], bool]) -> str:
@@ -321,6 +332,8 @@ def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
     if state is None:
         raise Conflict(f"A share that is {row.state} cannot be {event}.")
     tx.run(received.update().where(received.c.id == row.id).values(state=state, changed=tx.now, **values))
+    if event != "changed":
+        news.settled(tx, row.account, row.id)
     changed = tx.one(_BY_ID, {"received": row.id})
     assert changed is not None
     return changed

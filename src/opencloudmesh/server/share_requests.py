@@ -20,7 +20,7 @@ from opencloudmesh.protocol.address import Address, normalise_host
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, TooManyRequests
 from opencloudmesh.protocol.protocols import READ
 from opencloudmesh.protocol.share_requests import ShareRequest
-from opencloudmesh.server import accounts, audit, links, policy, shares
+from opencloudmesh.server import accounts, audit, links, news, policy, shares
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import requests
 from opencloudmesh.server.subtrees import at_or_below
@@ -261,6 +261,8 @@ def _store(tx: Tx, account: str, wish: Wish, address: Address, verified: str) ->
     }
     if tx.insert_new(requests, row):
         _record(tx, get(tx, request_id), "in")
+        name = wish.path.rpartition("/")[2]
+        news.tell(tx, account, news.REQUESTED, subject=request_id, who=str(address), name=name)
     elif verified != TYPED:  # somebody typed the address at the link before; now its server says so
         same = sa.and_(requests.c.link == wish.link, requests.c.address == str(address))
         tx.run(requests.update().where(same, requests.c.verified == TYPED).values(verified=verified))
@@ -271,6 +273,7 @@ def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
     if state is None:
         raise Conflict(f"A request that is {row.state} cannot be {event}.")
     tx.run(requests.update().where(requests.c.id == row.id).values(state=state, **values))
+    news.settled(tx, row.account, row.id)
     changed = get(tx, row.id)
     _record(tx, changed, "here", event)
     return changed

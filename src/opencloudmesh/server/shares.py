@@ -16,7 +16,7 @@ from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
 from opencloudmesh.protocol.notifications import RESHARE_CHANGE_PERMISSION, SHARE_UNSHARED
 from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, PERMISSIONS, READ, WRITE
-from opencloudmesh.server import audit, contacts, locks, outbox, policy
+from opencloudmesh.server import audit, contacts, locks, news, outbox, policy
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import shares, tokens
 from opencloudmesh.server.subtrees import at_or_below
@@ -48,6 +48,10 @@ TRANSITIONS = {
     (ACCEPTED, "expired"): EXPIRED,
 }
 LIVE = (PENDING, SENT, ACCEPTED)
+
+FAILING_AFTER = 900  # seconds for which a peer may be away before the owner is told
+
+_NEWS = {ACCEPTED: news.ACCEPTED, DECLINED: news.DECLINED}  # of an answer
 
 Row = sa.Row[Any]
 
@@ -170,11 +174,16 @@ def unshare(tx: Tx, share_id: str, *, owner: str | None = None) -> Row:
     return _change(tx, row, "unshared", error=None)
 
 
-def path_removed(tx: Tx, owner: str, path: str) -> None:
-    """A file or folder is gone: shares of it and of anything below it end, with a notice to the peers."""
+def path_removed(tx: Tx, owner: str, path: str, *, by_owner: bool = True) -> None:
+    """A file or folder is gone: shares of it and of anything below it end, with a notice to the peers.
+
+    Where it was not the owner who removed it, but somebody who may write there, the owner is told.
+    """
     query = sa.select(shares).where(shares.c.owner == owner, at_or_below(shares.c.path, path), shares.c.state.in_(LIVE))
     for row in tx.all(query):
         unshare(tx, row.id)
+        if not by_owner:
+            inform(tx, row, news.MY_LOST)
 
 
 def delivered(tx: Tx, share_id: str, recipient_name: str, *, told: Row | None = None) -> None:
@@ -182,6 +191,8 @@ def delivered(tx: Tx, share_id: str, recipient_name: str, *, told: Row | None = 
     row = get(tx, share_id)
     if told is not None and row.state in LIVE and _terms(row) != _terms(told):
         _tell_changed(tx, row)
+    if row.failing_since is not None:
+        reached(tx, row.id)
     values = {"recipient_name": recipient_name or row.recipient_name, "error": None}
     if row.state == PENDING:
         _change(tx, row, "delivered", **values)
@@ -194,14 +205,33 @@ def not_delivered(tx: Tx, share_id: str, reason: str, *, final: bool) -> None:
     row = get(tx, share_id)
     if row.state == PENDING and final:
         _change(tx, row, "refused", error=reason)
+        inform(tx, row, news.FAILED)
     elif row.state == PENDING:
-        tx.run(shares.update().where(shares.c.id == share_id).values(error=reason))
+        _fails(tx, row, reason)
+
+
+def not_told(tx: Tx, share_id: str, reason: str) -> None:
+    """The peer, which has the share, could not be told of a change. Raises `NotFound`."""
+    row = get(tx, share_id)
+    if row.state in LIVE:
+        _fails(tx, row, reason)
+
+
+def reached(tx: Tx, share_id: str) -> None:
+    """The peer has answered about it: whatever could not be told to it, that is over."""
+    failing = shares.c.id == share_id, shares.c.failing_since.is_not(None), shares.c.state.in_(LIVE)
+    if tx.run(shares.update().where(*failing).values(error=None, failing_since=None)).rowcount:
+        row = get(tx, share_id)
+        news.take_back(tx, row.owner, news.FAILING, row.id)
 
 
 def answered(tx: Tx, row: Row, answer: str) -> None:
     """The Receiving Server says "accepted" or "declined"; said twice it changes nothing. Raises `Conflict`."""
     if row.state != answer:
+        if row.failing_since is not None:
+            reached(tx, row.id)
         _change(tx, row, answer, error=None)
+        inform(tx, row, news.LEFT if row.state == ACCEPTED else _NEWS[answer])
         if answer == ACCEPTED:
             contacts.shared(tx, row.owner, row.share_with, name=row.recipient_name or "")
 
@@ -211,6 +241,14 @@ def expire(tx: Tx) -> None:
     for row in tx.all(sa.select(shares).where(shares.c.state.in_(LIVE), shares.c.expiration <= tx.now)):
         _tell_unshared(tx, row)
         _change(tx, row, "expired")
+        inform(tx, row, news.MY_EXPIRED)
+
+
+def inform(tx: Tx, row: Row, event: str, *, once: bool = False) -> None:
+    """The owner is told what became of it."""
+    name = row.path.rpartition("/")[2]
+    who = {"who": row.share_with, "who_name": row.recipient_name or ""}
+    news.tell(tx, row.owner, event, subject=row.id, name=name, once=once, **who)
 
 
 def demand(tx: Tx, share_id: str, requirements: frozenset[str]) -> None:
@@ -264,6 +302,14 @@ def _terms(row: Row) -> tuple[list[str], int | None]:
     return row.permissions, row.expiration
 
 
+def _fails(tx: Tx, row: Row, reason: str) -> None:
+    """The peer does not take what is said of it. When that has lasted a while, the owner is told."""
+    since = tx.now if row.failing_since is None else row.failing_since
+    tx.run(shares.update().where(shares.c.id == row.id).values(error=reason, failing_since=since))
+    if tx.now - since >= FAILING_AFTER:
+        inform(tx, row, news.FAILING, once=True)
+
+
 def _tell_changed(tx: Tx, row: Row) -> None:
     """What is in force, and how this peer calls it, is looked at when it is sent."""
     message = outbox.notification(RESHARE_CHANGE_PERMISSION, row.resource_type, row.id, row.secret)
@@ -280,8 +326,12 @@ def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
     state = TRANSITIONS.get((row.state, event))
     if state is None:
         raise Conflict(f"A share that is {row.state} cannot be {event}.")
+    if state not in LIVE:
+        values["failing_since"] = None  # nothing is tried any more
     tx.run(shares.update().where(shares.c.id == row.id).values(state=state, changed=tx.now, **values))
     if state not in LIVE:
+        news.settled(tx, row.owner, row.id)
+        news.take_back(tx, row.owner, news.FAILING, row.id)
         tx.run(tokens.delete().where(tokens.c.share == row.id))
         locks.release_all(tx, row.owner, principal(row))
     return get(tx, row.id)

@@ -24,7 +24,10 @@ ASK_PATH = "/ask/"  # where visitors ask for what is behind a link; the token fo
 
 
 def share(row: Row) -> dict[str, Any]:
-    """A row of `shares`. Times in unix seconds; `error` says why it is not where it should be."""
+    """A row of `shares`. Times in unix seconds; `error` says why it is not where it should be.
+
+    `failingSince`: since when the other server cannot be told of it or of a change, while that is still tried.
+    """
     return {
         "id": row.id,
         "state": row.state,
@@ -36,6 +39,7 @@ def share(row: Row) -> dict[str, Any]:
         "description": row.description,
         "expiration": row.expiration,
         "error": row.error,
+        "failingSince": row.failing_since,
         "created": row.created,
         "changed": row.changed,
     }

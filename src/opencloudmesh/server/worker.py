@@ -197,7 +197,12 @@ class Worker:
             await self._context.database.write(lambda tx: outbox.done(tx, row.id))
             return
         await self._post(peer, peer.end_point + "/notifications", message)
-        await self._context.database.write(lambda tx: _delivered(tx, row))
+
+        def record(tx: Tx) -> None:
+            _delivered(tx, row)
+            shares.reached(tx, row.subject)
+
+        await self._context.database.write(record)
 
     async def _notice(self, row: Row, dialect: Dialect) -> dict[str, Any] | None:
         """What the peer is to hear; None where nothing. Of a change: what is in force now."""
@@ -296,9 +301,13 @@ def _later(tx: Tx, row: Row, error: OcmError) -> None:
         peers.failed(tx, row.host, error.message)
     if not again:
         _audit(tx, row, "failed", error.message)
-    if row.kind == outbox.SHARE:
-        with contextlib.suppress(NotFound):
+    if not again and row.kind == outbox.MAIL:
+        invites.not_sent(tx, row.subject)
+    with contextlib.suppress(NotFound):
+        if row.kind == outbox.SHARE:
             shares.not_delivered(tx, row.subject, error.message, final=not again)
+        elif row.kind == outbox.NOTIFICATION:
+            shares.not_told(tx, row.subject, error.message)
 
 
 def _never(tx: Tx, row: Row, error: OcmError) -> None:
@@ -306,6 +315,7 @@ def _never(tx: Tx, row: Row, error: OcmError) -> None:
     log.info("%s: %s to %s is dropped: %s", row.kind, row.subject, row.host, error.message)
     if row.kind == outbox.MAIL:  # the person sees by its row why
         outbox.give_up(tx, row.id, error.message)
+        invites.not_sent(tx, row.subject)
         return
     outbox.done(tx, row.id)
     if isinstance(error, Denied):
@@ -315,6 +325,8 @@ def _never(tx: Tx, row: Row, error: OcmError) -> None:
     if row.kind == outbox.SHARE:
         with contextlib.suppress(NotFound):
             shares.not_delivered(tx, row.subject, error.message, final=True)
+    if row.kind == outbox.NOTIFICATION and isinstance(error, Refused):
+        shares.reached(tx, row.subject)
 
 
 def _tidy(tx: Tx) -> None:

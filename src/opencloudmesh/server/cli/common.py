@@ -20,7 +20,8 @@ from opencloudmesh.server.trees import READ, SHARE, WRITE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-TIMES = frozenset({"at", "due", "lastContact", "expiration", "fetched", "since", "until"})  # columns in unix seconds
+# Columns in unix seconds.
+TIMES = frozenset({"at", "due", "expiration", "failingSince", "fetched", "lastContact", "since", "until"})
 
 
 class Commands(click.Group):

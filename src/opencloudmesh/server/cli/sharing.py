@@ -13,7 +13,7 @@ from opencloudmesh.server.storage import Storage
 from opencloudmesh.server.trees import SHARE, WRITE, clean_path
 from opencloudmesh.server.web.shares import end_of
 
-SHARE_COLUMNS = ("id", "state", "path", "shareWith", "permissions", "error")
+SHARE_COLUMNS = ("id", "state", "path", "shareWith", "permissions", "failingSince", "error")
 RECEIVED_COLUMNS = ("id", "state", "name", "sender", "permissions", "path")
 
 

@@ -50,6 +50,10 @@ SCHEMAS: dict[str, Schema] = {
             "description": TEXT,
             "expiration": MAYBE_MOMENT,
             "error": {**MAYBE_TEXT, "description": "why it is not where it should be"},
+            "failingSince": {
+                **MAYBE_MOMENT,
+                "description": "since when their server cannot be told of it; unix seconds",
+            },
             "created": MOMENT,
             "changed": MOMENT,
         }

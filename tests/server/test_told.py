@@ -1,0 +1,238 @@
+"""Who is told of what, by which gesture: of what others did, and never of what they did themselves."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+from tests.server.offices import HERE, MARIE, NOW, THERE, Office, offer
+
+from opencloudmesh.protocol.invites import InviteAccepted
+from opencloudmesh.server import (
+    contacts,
+    departures,
+    invites,
+    links,
+    news,
+    outbox,
+    received,
+    schema,
+    share_requests,
+    shares,
+)
+from opencloudmesh.server.shares import FAILING_AFTER
+
+MARIES = str(MARIE)
+
+
+@pytest.fixture
+def office(database_url):
+    office = Office(database_url)
+    with closing(office.database):
+        yield office
+
+
+def heard(office, account="einstein"):
+    """What a person has not read, oldest first."""
+    return [row.event for row in reversed(office.see(news.listing, account, unread_only=True))]
+
+
+def forget(office):
+    office.do(lambda tx: tx.run(schema.news.delete()))
+
+
+# What is shared with them
+
+RECEIVED = {
+    "changed": (lambda tx, row: received.changed(tx, row, frozenset({"read", "write"}), None), [news.CHANGED]),
+    "unchanged": (lambda tx, row: received.changed(tx, row, frozenset({"read"}), NOW + 60), []),
+    "ended": (received.unshared, [news.ENDED]),
+    "gone": (lambda tx, row: received.gone(tx, row.id), [news.GONE]),
+    "the server goes": (lambda tx, _row: departures.server(tx, THERE), [news.CUT]),
+    "accepted": (lambda tx, row: received.accept(tx, row.id), []),
+    "declined": (lambda tx, row: received.decline(tx, row.id), []),
+    "removed": (lambda tx, row: received.remove(tx, row.id), []),
+}
+
+
+def test_a_share_that_is_offered(office):
+    row = office.received(sender_display_name="Marie Curie")
+    (told,) = office.see(news.listing, "einstein")
+    assert (told.event, told.subject, told.who, told.name) == (news.OFFERED, row.id, MARIES, "papers")
+    assert told.who_name == "Marie Curie"
+    before = office.everything()
+    office.now += 1
+    office.do(received.receive, offer(sender_display_name="Marie Curie"), own_host=HERE, verified="rfc9421")
+    assert office.everything() == before
+    assert heard(office, "lise") == []
+
+
+@pytest.mark.parametrize("what", RECEIVED)
+@pytest.mark.parametrize("state", received.OPEN)
+def test_what_becomes_of_a_share_with_them(office, what, state):
+    row = office.received(state, expiration=NOW + 60)
+    forget(office)
+    gesture, told = RECEIVED[what]
+    office.do(gesture, row)
+    assert heard(office) == told
+
+
+def test_its_time_is_over(office):
+    office.received(expiration=NOW + 60)
+    office.now += 60
+    office.do(received.expire)
+    assert heard(office) == [news.EXPIRED]
+
+
+def test_one_that_was_prolonged_is_offered_again(office):
+    row = office.received(received.EXPIRED, expiration=NOW + 60)
+    forget(office)
+    office.do(received.changed, row, None, NOW + 600)
+    assert heard(office) == [news.OFFERED]
+
+
+@pytest.mark.parametrize("what", ["accepted", "declined", "removed"])
+def test_whoever_has_answered_need_not_be_called_to_it(office, what):
+    row = office.received()
+    assert heard(office) == [news.OFFERED]
+    office.do(RECEIVED[what][0], row)
+    assert heard(office) == []
+
+
+# What they share
+
+SHARES = {
+    "delivered": (lambda tx, row: shares.delivered(tx, row.id, "Marie Curie"), []),
+    "refused": (lambda tx, row: shares.not_delivered(tx, row.id, "no", final=True), [news.FAILED]),
+    "accepted": (lambda tx, row: shares.answered(tx, row, "accepted"), [news.ACCEPTED]),
+    "declined": (lambda tx, row: shares.answered(tx, row, "declined"), [news.DECLINED]),
+    "the server goes": (lambda tx, _row: departures.server(tx, THERE), [news.MY_CUT]),
+    "unshared": (lambda tx, row: shares.unshare(tx, row.id), []),
+    "changed": (lambda tx, row: shares.change(tx, row.id, permissions=frozenset({"write"})), []),
+    "deleted by them": (lambda tx, _row: shares.path_removed(tx, "einstein", "a"), []),
+    "deleted by others": (lambda tx, _row: shares.path_removed(tx, "einstein", "a", by_owner=False), [news.MY_LOST]),
+}
+
+
+@pytest.mark.parametrize("what", SHARES)
+def test_what_becomes_of_a_share_of_theirs(office, what):
+    row = office.offered(path="a/report.odt")
+    gesture, told = SHARES[what]
+    office.do(gesture, row)
+    assert heard(office) == told
+    assert {(row.subject, row.who, row.name) for row in office.all(schema.news)} <= {(row.id, MARIES, "report.odt")}
+
+
+def test_whoever_leaves_after_they_had_accepted(office):
+    row = office.offered(shares.ACCEPTED)
+    office.do(lambda tx: shares.answered(tx, row, "declined"))
+    assert heard(office) == [news.LEFT]
+
+
+def test_the_time_of_a_share_of_theirs_is_over(office):
+    office.offered(expiration=NOW + 60)
+    office.now += 60
+    office.do(shares.expire)
+    assert heard(office) == [news.MY_EXPIRED]
+
+
+def fail(office, row, **values):
+    office.do(shares.not_delivered, row.id, "It does not answer.", final=False, **values)
+    return office.see(shares.get, row.id)
+
+
+def test_a_peer_that_is_away_for_a_while_is_told_of_once_and_since_when(office):
+    row = office.offered()
+    assert fail(office, row).failing_since == NOW
+    office.now += FAILING_AFTER - 1
+    fail(office, row)
+    assert heard(office) == []
+    office.now += 1
+    failing = fail(office, row)
+    assert (failing.failing_since, failing.error, heard(office)) == (NOW, "It does not answer.", [news.FAILING])
+    office.do(news.mark_all, "einstein")
+    office.now += 3_600
+    fail(office, row)
+    assert heard(office) == []
+    assert len(office.all(schema.news)) == 1
+
+
+@pytest.mark.parametrize("what", ["delivered", "accepted", "declined", "refused", "unshared"])
+def test_when_it_is_over_that_is_taken_back(office, what):
+    row = office.offered()
+    fail(office, row)
+    office.now += FAILING_AFTER
+    row = fail(office, row)
+    office.do(SHARES[what][0], row)
+    assert news.FAILING not in [told.event for told in office.all(schema.news)]
+    assert office.see(shares.get, row.id).failing_since is None
+
+
+def test_a_change_that_cannot_be_told_is_seen_too_until_the_peer_is_back(office):
+    row = office.offered(shares.ACCEPTED)
+    office.do(shares.not_told, row.id, "It does not answer.")
+    office.now += FAILING_AFTER
+    office.do(shares.not_told, row.id, "It does not answer.")
+    failing = office.see(shares.get, row.id)
+    assert (failing.state, failing.failing_since, failing.error) == (shares.ACCEPTED, NOW, "It does not answer.")
+    assert heard(office) == [news.FAILING]
+    office.do(shares.reached, row.id)
+    assert office.see(shares.get, row.id) == row
+    assert office.all(schema.news) == []
+
+
+def test_nothing_fails_of_a_share_that_has_ended(office):
+    row = office.offered(shares.DECLINED)
+    before = office.everything()
+    office.do(shares.not_told, row.id, "It does not answer.")
+    office.do(shares.reached, row.id)
+    assert office.everything() == before
+
+
+# People
+
+
+def test_an_invite_that_was_taken_and_a_contact_that_ended_it(office):
+    row = office.do(invites.create, "einstein")
+    message = InviteAccepted(THERE, row.token, "marie", "marie@mail.example", "Marie Curie")
+    office.do(invites.accepted, message)
+    (told,) = office.all(schema.news)
+    assert (told.event, told.subject, told.who, told.who_name) == (news.INVITE_TAKEN, row.id, MARIES, "Marie Curie")
+    before = office.everything()
+    office.now += 1
+    office.do(invites.accepted, message)
+    assert office.everything() == before
+    for _ in range(2):
+        office.do(contacts.removed, THERE, "marie", grantee="einstein", verified="rfc9421")
+    assert heard(office) == [news.INVITE_TAKEN, news.CONTACT_ENDED]
+
+
+def test_an_invite_that_could_not_be_mailed(office):
+    row = office.do(invites.create, "einstein", email="marie@mail.example", can_mail=True)
+    office.do(invites.not_sent, row.id)
+    assert [(told.event, told.who) for told in office.all(schema.news)] == [(news.INVITE_FAILED, "marie@mail.example")]
+
+
+@pytest.mark.parametrize("answer", ["grant", "refuse", "refuse_host"])
+def test_somebody_asks_for_a_share_and_is_answered(office, answer):
+    link = office.do(links.create, "einstein", path="a/b", resource_type="file")
+    for _ in range(2):
+        office.do(share_requests.ask, link, MARIE, own_host=HERE)
+    (told,) = office.all(schema.news)
+    (request,) = office.all(schema.requests)
+    assert (told.event, told.subject, told.who, told.name) == (news.REQUESTED, request.id, MARIES, "b")
+    answers = {
+        "grant": lambda tx: share_requests.grant(tx, request.id, resource_type="file"),
+        "refuse": lambda tx: share_requests.refuse(tx, request.id),
+        "refuse_host": lambda tx: share_requests.refuse_host(tx, THERE),
+    }
+    office.do(answers[answer])
+    assert heard(office) == []
+
+
+def test_nothing_of_this_is_a_message_to_a_server(office):
+    office.received()
+    office.do(share_requests.ask, office.do(links.create, "einstein", path="a", resource_type="file"), MARIE,
+              own_host=HERE)  # fmt: skip
+    assert len(heard(office)) == 2
+    assert office.see(outbox.everything) == []
