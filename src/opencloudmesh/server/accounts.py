@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.schema import accounts, groups, memberships, sessions, welcomes
+from opencloudmesh.server.schema import accounts, groups, memberships, sessions, tickets, welcomes
 
 # It is the identifier in an OCM Address, a folder's name and part of URLs.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
@@ -25,13 +25,17 @@ _NOBODY = _hasher.hash("nobody")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person. `quota` in bytes, None where only the disk limits; an `operator` runs this cloud."""
+    """A person. `quota` in bytes, None where only the disk limits; an `operator` runs this cloud.
+
+    `strong`: they have passed a second factor to come here. Only `web/auth.py` and `web/pages/login.py` say so.
+    """
 
     id: str
     name: str
     email: str
     quota: int | None
     operator: bool = False
+    strong: bool = False
 
 
 def hash_password(password: str) -> str:
@@ -123,11 +127,14 @@ def change(tx: Tx, account_id: str, **values: Any) -> Account:
 
 
 def set_password(tx: Tx, account_id: str, password_hash: str) -> None:
-    """Replaces the password, and ends every session and link that let in with the old one. Raises `NotFound`."""
+    """Replaces the password, and ends every session and link that let in with the old one, or was about to.
+
+    Raises `NotFound`.
+    """
     get(tx, account_id)
     tx.run(accounts.update().where(accounts.c.id == account_id).values(password=password_hash))
-    tx.run(sessions.delete().where(sessions.c.account == account_id))
-    tx.run(welcomes.delete().where(welcomes.c.account == account_id))
+    for table in (sessions, tickets, welcomes):
+        tx.run(table.delete().where(table.c.account == account_id))
 
 
 def remove(tx: Tx, account_id: str) -> None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import normalise_host
 from opencloudmesh.protocol.invites import encode
+from opencloudmesh.server.accounts import Account
 
 SPELLINGS = ("link", "invite", "code")
 WAYF_PATH = "/wayf"  # where somebody who was given the link of an invite says which server is theirs
@@ -148,6 +149,27 @@ def spellings(token: str, public_url: str) -> dict[str, str]:
         "invite": encode(token, host),
         "code": f"{token}@{host}",
     }
+
+
+def user(account: Account) -> dict[str, Any]:
+    """A person, for operators."""
+    return {name: getattr(account, name) for name in ("id", "name", "email", "quota", "operator")}
+
+
+def session(row: Row, device: str) -> dict[str, Any]:
+    """A row of `sessions.listing`. `used` is to the hour; `secondFactor`: one was passed in it."""
+    return {
+        "id": row.id,
+        "device": device,
+        "secondFactor": row.strong,
+        "used": row.used,
+        "created": row.created,
+    }
+
+
+def app_password(row: Row) -> dict[str, Any]:
+    """A row of `app_passwords`. `used` is to the hour."""
+    return {"id": row.id, "name": row.name, "secondFactor": row.strong, "used": row.used, "created": row.created}
 
 
 def directory(row: Row) -> dict[str, Any]:

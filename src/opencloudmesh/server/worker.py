@@ -49,6 +49,7 @@ from opencloudmesh.server import (
     received,
     sessions,
     shares,
+    tickets,
     tokens,
     welcomes,
 )
@@ -340,3 +341,4 @@ def _tidy(tx: Tx) -> None:
     news.purge(tx)
     sessions.purge(tx)
     welcomes.purge(tx)
+    tickets.purge(tx)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from dataclasses import asdict
 
 import click
 
 from opencloudmesh.protocol.errors import Invalid
-from opencloudmesh.server import accounts, operators
+from opencloudmesh.server import accounts, factors, operators, views
 from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, show
 from opencloudmesh.server.storage import Storage
 
@@ -45,7 +44,7 @@ def user_list(data: str, as_json: bool) -> None:
     """List all people."""
     with opened(data) as (_, database):
         found = database.read_now(accounts.everybody)
-        show([asdict(one) for one in found], ("id", "name", "email", "quota", "operator"), as_json=as_json)
+        show([views.user(one) for one in found], ("id", "name", "email", "quota", "operator"), as_json=as_json)
 
 
 @user.command("remove")
@@ -81,6 +80,16 @@ def user_operator(data: str, name: str, state: str) -> None:
     with opened(data) as (_, database):
         database.write_now(lambda tx: operators.change(tx, name, operator=state == "on"))
         click.echo(f"{name} is {'an operator' if state == 'on' else 'no operator'}.")
+
+
+@user.command("reset-factors")
+@data_option
+@click.argument("name")
+def user_reset_factors(data: str, name: str) -> None:
+    """Remove a person's second factors, when they have lost them. They are signed out everywhere."""
+    with opened(data) as (_, database):
+        database.write_now(lambda tx: factors.reset(tx, name))
+        click.echo(f"{name} has no second factor any more, and signs in with the password alone.")
 
 
 def _password() -> str:

@@ -16,6 +16,7 @@ from opencloudmesh.server.schema.people import (
     welcomes,
 )
 from opencloudmesh.server.schema.sharing import links, listings, received, requests, shares, tokens
+from opencloudmesh.server.schema.signin import app_passwords, factors, identities, passkeys, recovery_codes, tickets
 from opencloudmesh.server.schema.tables import metadata
 
 __all__ = [
@@ -25,6 +26,12 @@ __all__ = [
     "memberships",
     "welcomes",
     "sessions",
+    "factors",
+    "recovery_codes",
+    "passkeys",
+    "app_passwords",
+    "identities",
+    "tickets",
     "invites",
     "contacts",
     "news",

@@ -68,6 +68,9 @@ sessions = Table(
     Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("until", BigInteger, nullable=False, index=True),
     Column("created", BigInteger, nullable=False),
+    Column("strong", Boolean, nullable=False, server_default=false()),  # a second factor was passed
+    Column("agent", Text, nullable=False, server_default=""),  # what the browser calls itself
+    Column("used", BigInteger, nullable=False, server_default="0"),  # to the hour
 )
 
 # Invites that our users gave away (IETF-OCM, "Invite Flow").

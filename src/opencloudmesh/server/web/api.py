@@ -1,4 +1,5 @@
-"""The JSON API under `/api/v1`, for a person's own programs: HTTP Basic with their password.
+"""The JSON API under `/api/v1`, for a person's own programs: HTTP Basic with an app password, or with
+their password where they have no second factor.
 
 What a row of the database looks like to a person is decided in `views`; secrets are not in it. The shapes are
 described in `openapi.py`, which a test holds against these routes.
@@ -17,7 +18,7 @@ from opencloudmesh.protocol.errors import NotFound
 from opencloudmesh.server import links, received, share_requests, shares, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
-from opencloudmesh.server.web import contacts, invites, openapi
+from opencloudmesh.server.web import contacts, invites, openapi, security
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.bodies import read_maybe_object, read_object
 from opencloudmesh.server.web.errors import json_response
@@ -155,6 +156,10 @@ OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/invites/accept": {"POST": invites.accept_invite},
     "/invites/{id}": {"DELETE": invites.revoke_invite},
     "/invites/{id}/qr.svg": {"GET": invites.show_code},
+    "/sessions": {"GET": security.list_sessions, "DELETE": security.end_sessions},
+    "/sessions/{id}": {"DELETE": security.end_session},
+    "/app-passwords": {"GET": security.list_app_passwords},
+    "/app-passwords/{id}": {"DELETE": security.revoke_app_password},
     "/contacts": {"GET": contacts.list_contacts, "POST": contacts.create_contact},
     "/contacts/export": {"GET": contacts.export_contacts},
     "/contacts/import": {"POST": contacts.import_contacts},

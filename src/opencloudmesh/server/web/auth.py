@@ -1,5 +1,8 @@
-"""Who asks: a person by their password, a peer by the secret of a share. A peer's *message* is known by its signature
-(`web/ocm.py`).
+"""Who asks: a person by their password, their program by an app password, a peer by the secret of a share. A peer's
+*message* is known by its signature (`web/ocm.py`).
+
+Who has a second factor gets in nowhere by the password alone: in a browser it is asked for next
+(`web/pages/second.py`), and programs need an app password.
 
 A password costs tens of milliseconds to check, and WebDAV clients send it with every request: one that was right is
 remembered for a while, as a keyed digest, together with the stored hash. So a changed password counts at once.
@@ -15,14 +18,16 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 
 from opencloudmesh.protocol.errors import Unauthenticated
-from opencloudmesh.server import accounts, limits
+from opencloudmesh.server import accounts, app_passwords, factors, limits
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
+from opencloudmesh.server.database import Tx
 
 REMEMBERED = 10_000  # logins and secrets
 SECONDS = 600.0  # for which one is remembered after it was used
@@ -38,6 +43,15 @@ class Basic:
 
     user: str
     password: str = field(repr=False)
+
+
+class Known(NamedTuple):
+    """What is stored about who says to be somebody, with what they show."""
+
+    stored: str  # what `accounts.password_matches` compares with
+    account: Account | None
+    app_password: Any  # the row, where they show one
+    second_factor: bool  # whether the password alone is not enough
 
 
 def basic(request: Request) -> Basic | None:
@@ -88,30 +102,57 @@ class Doors:
         self._proxies = context.config.trusted_proxies
 
     async def person(self, request: Request) -> Account:
-        """The person who asks. Raises `Unauthenticated`, `TooManyRequests`."""
+        """The person whose program asks, by their password or an app password.
+
+        Raises `Unauthenticated`, `TooManyRequests`.
+        """
         given = basic(request)
         if given is None:
             raise Unauthenticated("Sign in with your user name and password.")
-        return await self.check(given.user, given.password, request)
-
-    async def check(self, user: str, password: str, request: Request) -> Account:
-        """The person whose password it is. Raises `Unauthenticated`, `TooManyRequests`."""
-        known = "" if "\0" in user else user  # PostgreSQL takes no NUL, and nobody has such a name
-        stored, account = await self._database.read(
-            lambda tx: (accounts.stored_password(tx, known), accounts.find(tx, known))
-        )
-        digest = self._digest(user, password, stored)
-        if account is not None and self._known.get(digest, 0.0) > self._clock():
-            self._remember(digest)  # as long as it is used, nobody's guesses lock it out
+        known = await self._look(given.user, given.password)
+        row, account = known.app_password, known.account
+        if row is None or account is None:
+            account = await self._check(given.user, given.password, known, request)
+            if known.second_factor:
+                raise Unauthenticated(
+                    "Your account has a second factor, so your password alone is not enough here. "
+                    "Make an app password for this program on the page Security, and use that."
+                )
             return account
+        if app_passwords.is_due(row, int(self._clock())):
+            await self._database.write(lambda tx: app_passwords.touch(tx, row))
+        return replace(account, strong=row.strong)
+
+    async def check(self, user: str, password: str, request: Request) -> tuple[Account, bool]:
+        """The person whose password it is, and whether a second factor has to follow.
+
+        Raises `Unauthenticated`, `TooManyRequests`.
+        """
+        known = await self._look(user, password)
+        return await self._check(user, password, known, request), known.second_factor
+
+    async def _look(self, user: str, password: str) -> Known:
+        name = "" if "\0" in user else user  # PostgreSQL takes no NUL, and nobody has such a name
+
+        def look(tx: Tx) -> Known:
+            stored, account = accounts.stored_password(tx, name), accounts.find(tx, name)
+            return Known(stored, account, app_passwords.find(tx, name, password), factors.of(tx, name).any)
+
+        return await self._database.read(look)
+
+    async def _check(self, user: str, password: str, known: Known, request: Request) -> Account:
+        digest = self._digest(user, password, known.stored)
+        if known.account is not None and self._known.get(digest, 0.0) > self._clock():
+            self._remember(digest)  # as long as it is used, nobody's guesses lock it out
+            return known.account
         with self.attempt(request, user):
             right = await asyncio.get_running_loop().run_in_executor(
-                _hashing, accounts.password_matches, stored, password
+                _hashing, accounts.password_matches, known.stored, password
             )
-            if account is None or not right:
+            if known.account is None or not right:
                 raise Unauthenticated("The user name or the password is wrong.")
         self._remember(digest)
-        return account
+        return known.account
 
     @contextmanager
     def attempt(self, request: Request, name: str) -> Iterator[None]:

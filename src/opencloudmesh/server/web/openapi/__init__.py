@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import opencloudmesh
-from opencloudmesh.server.web.openapi import contacts, invites, links, shares, users
+from opencloudmesh.server.web.openapi import contacts, invites, links, security, shares, users
 from opencloudmesh.server.web.openapi.parts import ERROR
 
-NOUNS = (shares, links, invites, contacts, users)
+HOW = "An app password; your own password works only while you have no second factor."
+NOUNS = (shares, links, invites, contacts, security, users)
 
 
 def document(public_url: str) -> dict[str, Any]:
@@ -21,6 +22,6 @@ def document(public_url: str) -> dict[str, Any]:
         "paths": {path: of for noun in NOUNS for path, of in noun.PATHS.items()},
         "components": {
             "schemas": {**{name: of for noun in NOUNS for name, of in noun.SCHEMAS.items()}, "Error": ERROR},
-            "securitySchemes": {"password": {"type": "http", "scheme": "basic"}},
+            "securitySchemes": {"password": {"type": "http", "scheme": "basic", "description": HOW}},
         },
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from opencloudmesh.protocol.address import is_email
 from opencloudmesh.protocol.fields import Fields
-from opencloudmesh.server import accounts, operators, welcomes
+from opencloudmesh.server import accounts, operators, views, welcomes
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx, new_secret
@@ -56,25 +56,25 @@ async def list_users(context: Context, _account: Account, request: Request) -> R
     """Who has an account here: those found by `search`, a page of them, behind the user `after`."""
     text, after = said(request, "search"), said(request, "after")
     found = await context.database.read(lambda tx: accounts.page(tx, text, after=after, limit=PAGE))
-    return json_response([asdict(user) for user in found])
+    return json_response([views.user(user) for user in found])
 
 
 async def create_user(context: Context, account: Account, request: Request) -> Response:
     """I give somebody an account, with a password or a link to choose one."""
     user, secret = await add(context, account, NewUser.read(await read_object(request)))
-    body = {**asdict(user), "link": secret and welcomes.url(context.config.public_url, secret)}
+    body = {**views.user(user), "link": secret and welcomes.url(context.config.public_url, secret)}
     return json_response(body, 201, {"Location": f"{PATH}/{user.id}"})
 
 
 async def show_user(context: Context, _account: Account, request: Request) -> Response:
     """One user."""
-    return json_response(asdict(await find(context, request)))
+    return json_response(views.user(await find(context, request)))
 
 
 async def change_user(context: Context, account: Account, request: Request) -> Response:
     """I change what is said of a user."""
     values, user_id = read_changes(await read_object(request)), request.path_params["id"]
-    return json_response(asdict(await change(context, account, user_id, **values)))
+    return json_response(views.user(await change(context, account, user_id, **values)))
 
 
 async def delete_user(context: Context, account: Account, request: Request) -> Response:

@@ -28,10 +28,13 @@ from opencloudmesh.server.web.pages import (
     links,
     moving,
     operator,
+    second,
+    security,
     shares,
     welcome,
 )
-from opencloudmesh.server.web.pages.login import HOME, Endpoint, Handler, login, logout, signed_in
+from opencloudmesh.server.web.pages.cookies import HOME
+from opencloudmesh.server.web.pages.login import Endpoint, Handler, Step, login, logout, signed_in, step
 from opencloudmesh.server.web.pages.visits import STATIC, Look, Static, Visit, redirect
 from opencloudmesh.server.web.pages.wayf import Wayf
 
@@ -82,7 +85,19 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/contacts/import", contacts.read_in),
     ("POST", "/contacts/{id}/{change}", contacts.change),
     *operator.PAGES,
+    ("GET", "/settings/security", security.show),
+    ("GET", "/settings/security/app", security.show_secret),
+    ("POST", "/settings/security/app", security.begin),
+    ("POST", "/settings/security/app/confirm", security.confirm),
+    ("POST", "/settings/security/app/off", security.turn_off),
+    ("POST", "/settings/security/codes", security.renew_codes),
+    ("POST", "/settings/security/passwords", security.make_password),
+    ("POST", "/settings/security/passwords/{id}/revoke", security.revoke_password),
+    ("POST", "/settings/security/sessions/end", security.end_sessions),
+    ("POST", "/settings/security/sessions/{id}/end", security.end_session),
 )
+# The forms between a right password, or none, and a session.
+STEPS: tuple[tuple[str, Step], ...] = (("/login/second", second.answer),)
 
 
 def routes(context: Context, doors: Doors, look: Look) -> list[Route]:
@@ -92,15 +107,16 @@ def routes(context: Context, doors: Doors, look: Look) -> list[Route]:
         by_path.setdefault(path, []).append((method, handler))
     return [
         Route("/login", login(context, look, doors), methods=["GET", "POST"]),
+        *(Route(path, step(context, look, doors, handler), methods=["POST"]) for path, handler in STEPS),
         Route(WAYF_PATH, Wayf(context, look).answer, methods=["GET", "POST"]),
         Route(welcomes.PATH, welcome.endpoint(context, look), methods=["GET", "POST"]),
         Route(ASK_PATH + "{token}", ask.endpoint(context, look), methods=["GET", "POST"]),
-        *(_route(context, look, path, dict(handlers)) for path, handlers in by_path.items()),
+        *(_route(context, look, doors, path, dict(handlers)) for path, handlers in by_path.items()),
         *(Route(static.url, _served(static)) for static in STATIC.values()),
     ]
 
 
-def _route(context: Context, look: Look, path: str, handlers: dict[str, Handler]) -> Route:
+def _route(context: Context, look: Look, doors: Doors, path: str, handlers: dict[str, Handler]) -> Route:
     def admitted(handler: Handler) -> Handler:
         async def answer(visit: Visit) -> Response:
             admit(path, visit.account)
@@ -108,7 +124,7 @@ def _route(context: Context, look: Look, path: str, handlers: dict[str, Handler]
 
         return answer
 
-    endpoints = {method: signed_in(context, look, admitted(handler)) for method, handler in handlers.items()}
+    endpoints = {method: signed_in(context, look, doors, admitted(handler)) for method, handler in handlers.items()}
 
     async def answer(request: Request) -> Response:
         return await endpoints["GET" if request.method == "HEAD" else request.method](request)

@@ -26,6 +26,7 @@ from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.mounts import UserTree
+from opencloudmesh.server.web.auth import Doors
 
 FOLDER = Path(__file__).parent.parent
 HEADERS = {
@@ -68,6 +69,9 @@ DONE = {
     "unlinked": "The link was removed. Nobody can ask by it any more.",
     "granted": "Shared. Their cloud is being told.",
     "refused": "Refused. Nobody is told.",
+    "factor-off": "The second factor is off. Signing in asks only for your password.",
+    "password-removed": "The app password was removed. Nothing gets in with it any more.",
+    "session-ended": "Signed out there.",
     "asked": "Thank you. The owner will be asked, and if they say yes, your cloud tells you.",
     "welcome": "Your password is set. Sign in with it.",
     "user-added": "The user was added.",
@@ -82,6 +86,7 @@ class Visit:
 
     look: Look
     context: Context
+    doors: Doors
     request: Request
     account: Account
     pending: int = 0
