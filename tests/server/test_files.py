@@ -20,7 +20,7 @@ from opencloudmesh.protocol.errors import (
     NotFound,
     OcmError,
 )
-from opencloudmesh.server import files
+from opencloudmesh.server import contents, files
 from opencloudmesh.server.database import Database
 from opencloudmesh.server.files import LocalTree
 from opencloudmesh.server.trees import NEEDED, READ, SHARE, WRITE
@@ -45,12 +45,21 @@ def quick_desk(new_sqlite_url, tmp_path: Path):
 
 # What is permitted
 
+
+def outside(tree: LocalTree) -> Path:
+    """A file of this disk that is in no tree."""
+    path = tree._storage.temporary.parent / "outside"
+    path.write_bytes(b"1")
+    return path
+
+
 OPERATIONS: dict[str, Callable[[LocalTree], Awaitable[object]]] = {
     "stat": lambda tree: tree.stat("file"),
     "list": lambda tree: tree.list(""),
     "read": lambda tree: tree.read("file"),
     "quota": lambda tree: tree.quota(),
     "write": lambda tree: tree.write("new", body(b"1")),
+    "take_in": lambda tree: tree.take_in("new", outside(tree), modified_ns=1),
     "touch": lambda tree: tree.touch("file", 1),
     "make_folder": lambda tree: tree.make_folder("new"),
     "delete": lambda tree: tree.delete("file"),
@@ -75,7 +84,7 @@ async def test_nothing_is_done_or_told_that_is_not_permitted(quick_desk, operati
     """CVE-2021-35949: a share for uploads only told what had been uploaded."""
     quick_desk.fill("shared/file")
     tree = quick_desk.share("shared", permissions)
-    changing = operation in ("write", "touch", "make_folder", "delete", "move", "copy")
+    changing = operation in ("write", "take_in", "touch", "make_folder", "delete", "move", "copy")
     looking = operation in ("stat", "list", "read", "quota", "copy")
     permitted = (not changing or WRITE in permissions) and (not looking or READ in permissions)
     before = quick_desk.state()
@@ -112,6 +121,7 @@ async def test_nothing_leads_out_of_a_share(quick_desk, path):
         lambda: tree.list(path),
         lambda: tree.read(path),
         lambda: tree.write(path, body(b"1")),
+        lambda: tree.take_in(path, outside(tree), modified_ns=0),
         lambda: tree.delete(path),
         lambda: tree.move("a", path, overwrite=True),
         lambda: tree.copy("a", path, overwrite=True),
@@ -188,7 +198,7 @@ async def test_a_body_that_is_not_as_long_as_announced_leaves_nothing(quick_desk
 
 async def test_a_body_that_breaks_off_leaves_nothing(quick_desk):
     async def broken() -> AsyncIterator[bytes]:
-        yield b"x" * (files.BUFFER + 1)
+        yield b"x" * (contents.BUFFER + 1)
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):

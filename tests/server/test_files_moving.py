@@ -21,7 +21,7 @@ from opencloudmesh.protocol.errors import (
 )
 from opencloudmesh.server import properties, schema
 from opencloudmesh.server.database import Database
-from opencloudmesh.server.files import recover
+from opencloudmesh.server.moves import recover
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from opencloudmesh.client.guard import EgressPolicy, Exemption
 from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.tokens import TokenRequest, TokenResponse
-from opencloudmesh.server import files, keys, links, migrate, received, rules, share_requests, shares
+from opencloudmesh.server import keys, links, migrate, moves, received, rules, share_requests, shares, uploads
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.database import Database, Tx
 from opencloudmesh.server.discovery import Lookup
@@ -32,6 +32,7 @@ from opencloudmesh.server.files import LocalTree
 from opencloudmesh.server.keys import Keyring
 from opencloudmesh.server.limits import Limits
 from opencloudmesh.server.mounts import UserTree
+from opencloudmesh.server.partials import Partials
 from opencloudmesh.server.policy import Denied
 from opencloudmesh.server.remote import Reach, RemoteTree
 from opencloudmesh.server.storage import Storage
@@ -47,6 +48,7 @@ class Context:
     config: Config
     database: Database
     storage: Storage
+    partials: Partials
     network: Network
     keys: Keyring
     lookup: Lookup
@@ -74,6 +76,7 @@ class Context:
             config=config,
             database=database,
             storage=Storage(config.data),
+            partials=Partials(config.data),
             network=network,
             keys=keyring,
             lookup=lookup,
@@ -86,8 +89,14 @@ class Context:
     def recover(self) -> None:
         """Completes or drops what a crash left half done. Before anything is served."""
         self.storage.clear_temporary()
-        self.database.write_now(lambda tx: files.recover(tx, self.storage))
+        self.database.write_now(lambda tx: moves.recover(tx, self.storage))
         self.storage.refresh_folders()
+
+    async def sweep(self) -> None:
+        """Removes what arrived of uploads that are forgotten: a row is always there before its file."""
+        names = await asyncio.to_thread(self.partials.names)
+        known = await self.database.read(uploads.known)
+        await asyncio.to_thread(self.partials.discard_all, [name for name in names if name not in known])
 
     async def close(self) -> None:
         """Ends what is under way, and closes connections and the database."""

@@ -1,8 +1,7 @@
 """A tree on this machine's disk: a user's own, or the part of it that a share offers.
 
 `storage` holds the bytes; what belongs to their paths (properties, locks, shares, mounts, links) is in the database.
-The two cannot change in one step. So a move that takes rows along writes its intent into `moves` first, renames,
-and finishes in a second transaction; `recover` completes or drops at start what a crash left in between.
+The two cannot change in one step: `moves` says how they come to agree.
 """
 
 from __future__ import annotations
@@ -13,23 +12,22 @@ import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import (
-    Conflict,
     Forbidden,
     InsufficientStorage,
     Invalid,
     NotFound,
     PreconditionFailed,
 )
-from opencloudmesh.server import disk, locks, properties, schema
+from opencloudmesh.server import disk, locks, moves, properties, schema
+from opencloudmesh.server.contents import gathered
 from opencloudmesh.server.database import Database, Tx
-from opencloudmesh.server.schema import moves
 from opencloudmesh.server.storage import Storage, Upload
-from opencloudmesh.server.subtrees import at_or_below, moved
 from opencloudmesh.server.trees import ALL, Content, Entry, Permissions, Quota, inside, join, require
 
 P = ParamSpec("P")
@@ -40,7 +38,6 @@ T = TypeVar("T")
 OnRemoved = Callable[[Tx, str, str], None]
 Entries = list[Entry]
 
-BUFFER = 1 << 20  # bytes that are gathered before they go to the disk
 DISK_THREADS = 16  # they mostly wait for fsync, which a file system does for several at once
 _disk = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="disk")
 
@@ -106,12 +103,23 @@ class LocalTree:
         upload = await _on_disk(self._upload, path)
         try:
             room = await self._room(upload.replaced, size or 0)
-            async for data in _gathered(chunks):
+            async for data in gathered(chunks):
                 if room is not None and upload.size + len(data) > room:
                     raise InsufficientStorage("There is no room for this file.")
                 await _on_disk(upload.write, data)
             if size is not None and upload.size != size:
                 raise Invalid("The body is not as long as announced.")
+            found, new = await _on_disk(upload.commit, modified_ns)
+        finally:
+            upload.discard()
+        return self._entry(self._path(upload.path), found), new
+
+    async def take_in(self, path: str, file: Path, *, modified_ns: int) -> tuple[Entry, bool]:
+        """As `write`, of a file of this disk that is in no tree: it is moved, and stays where that fails."""
+        require("take_in", self.permissions)
+        upload = await _on_disk(self._upload, path, file)
+        try:
+            await self._room(upload.replaced, upload.size)
             found, new = await _on_disk(upload.commit, modified_ns)
         finally:
             upload.discard()
@@ -170,8 +178,8 @@ class LocalTree:
     def _usage(self) -> tuple[int, int]:
         return self._storage.usage(self.account), self._storage.free()
 
-    def _upload(self, path: str) -> Upload:
-        return self._storage.upload(self.account, self._place(path))
+    def _upload(self, path: str, file: Path | None = None) -> Upload:
+        return self._storage.upload(self.account, self._place(path), file)
 
     def _touch(self, path: str, modified_ns: int) -> Entry:
         place = self._place(path)
@@ -223,13 +231,13 @@ class LocalTree:
 
     async def _move(self, source: str, target: str) -> None:
         inode = (await _on_disk(self._storage.stat, self.account, source)).st_ino
-        intent = await self._database.write(partial(_intend, self.account, source, target, inode))
+        intent = await self._database.write(partial(moves.intend, self.account, source, target, inode))
         try:
             await _on_disk(self._storage.move, self.account, source, target)
         except Exception:
-            await self._database.write(partial(_drop, intent))
+            await self._database.write(partial(moves.drop, intent))
             raise
-        await self._database.write(partial(_finish, intent))
+        await self._database.write(partial(moves.finish, intent))
 
     async def _delete(self, place: str) -> None:
         """Shares end first: a crash in between leaves a file that nobody shares, and no share of what is gone."""
@@ -279,79 +287,9 @@ def media_type(path: str) -> str:
     return _media_type(path.rpartition("/")[2].rpartition(".")[2].lower())
 
 
-def recover(tx: Tx, storage: Storage) -> None:
-    """At start, before anything is served: completes the moves that reached the disk, drops the others."""
-    for row in tx.all(sa.select(moves).order_by(moves.c.id)):
-        try:
-            arrived = storage.stat(row.account, row.target).st_ino == row.inode
-        except NotFound:
-            arrived = False
-        (_finish if arrived else _drop)(row.id, tx)
-
-
-# What belongs to paths: the tables, and in each the column with the account.
-_MOUNTED = (schema.received, schema.received.c.account)
-_SHARED = (
-    _MOUNTED,
-    (schema.shares, schema.shares.c.owner),
-    (schema.links, schema.links.c.account),
-    (schema.requests, schema.requests.c.account),
-)
-_KEPT = ((schema.properties, schema.properties.c.account), (schema.locks, schema.locks.c.account))
-
-
-def _intend(account: str, source: str, target: str, inode: int, tx: Tx) -> int | None:
-    """The id of a new intent; None where no row belongs to either path, so that renaming is all."""
-    if _any(tx, *_MOUNTED, account, target):
-        raise Conflict("A received share is mounted there.")
-    if not any(_any(tx, *table, account, path) for path in (source, target) for table in _SHARED + _KEPT):
-        return None
-    row = {"account": account, "source": source, "target": target, "inode": inode}
-    return int(tx.run(sa.insert(moves).values(row).returning(moves.c.id)).scalar_one())
-
-
-def _any(tx: Tx, table: sa.Table, owner: sa.ColumnElement[str], account: str, path: str) -> bool:
-    where = sa.and_(owner == account, at_or_below(table.c.path, path))
-    return tx.one(sa.select(sa.literal(1)).select_from(table).where(where).limit(1)) is not None
-
-
-def _finish(intent: int | None, tx: Tx) -> None:
-    """Takes the rows along to where the files are, once: another process may have recovered the move.
-
-    Locks at the target stay: a client that saves by moving a new file over a locked one still holds its lock.
-    """
-    row = tx.one(sa.select(moves).where(moves.c.id == intent))
-    if row is None:
-        return
-    _drop(intent, tx)
-    properties.move(tx, row.account, row.source, row.target)
-    locks.forget(tx, row.account, row.source)
-    for table, owner in _SHARED:
-        where = sa.and_(owner == row.account, at_or_below(table.c.path, row.source))
-        tx.run(sa.update(table).where(where).values(path=moved(table.c.path, row.source, row.target)))
-
-
-def _drop(intent: int | None, tx: Tx) -> None:
-    tx.run(sa.delete(moves).where(moves.c.id == intent))
-
-
 @lru_cache(1024)
 def _media_type(ending: str) -> str:
     return mimetypes.guess_type(f"x.{ending}")[0] or "application/octet-stream"
-
-
-async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same bytes in pieces of `BUFFER` and more."""
-    pieces: list[bytes] = []
-    size = 0
-    async for chunk in chunks:
-        pieces.append(chunk)
-        size += len(chunk)
-        if size >= BUFFER:
-            yield b"".join(pieces)
-            pieces, size = [], 0
-    if size:
-        yield b"".join(pieces)
 
 
 async def _on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

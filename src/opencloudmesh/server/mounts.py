@@ -9,13 +9,10 @@ folder on the way to a mount need not exist on disk; it is made when something o
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
-import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
-from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +28,19 @@ from opencloudmesh.protocol.errors import (
     PreconditionFailed,
 )
 from opencloudmesh.server import listings, locks, properties
+from opencloudmesh.server.contents import pieces, pieces_of
 from opencloudmesh.server.database import Tx
+from opencloudmesh.server.files import LocalTree
 from opencloudmesh.server.remote import Reach, RemoteTree
 from opencloudmesh.server.schema import received
 from opencloudmesh.server.subtrees import at_or_below, moved
-from opencloudmesh.server.trees import ALL, MAX_DEPTH, Content, Entry, Quota, Tree, inside, join, parent
+from opencloudmesh.server.trees import ALL, MAX_DEPTH, Content, Entry, Quota, inside, join, parent
 
 Row = sa.Row[Any]
 Entries = list[Entry]
 Leave = Callable[[Tx, str], object]  # the gesture by which a person leaves a received share
 
 ETAG_LENGTH = 40  # characters
-PIECE = 1024 * 1024  # bytes of a local file that are read at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class UserTree:
     base = ""
     permissions = ALL
 
-    def __init__(self, local: Tree, reach: Reach, *, leave: Leave) -> None:
+    def __init__(self, local: LocalTree, reach: Reach, *, leave: Leave) -> None:
         self.account = local.account
         self._local = local
         self._reach = reach
@@ -126,6 +124,15 @@ class UserTree:
             return await self._local.write(path, chunks, size=size, modified_ns=modified_ns)
         entry, new = await self._remote(row).write(_within(path, row), chunks, size=size, modified_ns=modified_ns)
         return _placed(entry, row), new
+
+    async def take_in(self, path: str, file: Path, *, size: int, modified_ns: int) -> tuple[Entry, bool]:
+        """As `write`, of a file of this disk that is in no tree. It is gone only where the path is the person's own."""
+        mounts = await self._mounts()
+        if mounts.over(path) is None:
+            await self._make_real(parent(path), mounts)
+            return await self._local.take_in(path, file, modified_ns=modified_ns)
+        async with contextlib.aclosing(pieces_of(file)) as chunks:
+            return await self.write(path, chunks, size=size, modified_ns=modified_ns)
 
     async def touch(self, path: str, modified_ns: int) -> Entry:
         """Sets a file's time of modification."""
@@ -369,22 +376,3 @@ def _check_ends(source: str, target: str, mounts: Mounts, *, overwrite: bool) ->
 def _may_replace(*, overwrite: bool) -> None:
     if not overwrite:
         raise PreconditionFailed("There is something of that name already.")
-
-
-async def pieces(content: Content) -> AsyncGenerator[bytes, None]:
-    """The bytes, wherever they are. Raises `NotFound`, and what the stream from elsewhere raises."""
-    if content.file is None:
-        if content.stream is not None:
-            async for chunk in content.stream:
-                yield chunk
-        return
-    with await asyncio.to_thread(_opened, content.file) as file:
-        while piece := await asyncio.to_thread(file.read, PIECE):
-            yield piece
-
-
-def _opened(path: Path) -> FileIO:
-    try:
-        return FileIO(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
-    except OSError:
-        raise NotFound("The file has just gone.") from None

@@ -70,11 +70,14 @@ class Storage:
 
     # Changing
 
-    def upload(self, user: str, path: str) -> Upload:
-        """Begins to replace or create a file. `Conflict` without a parent folder, `MethodNotAllowed` on a folder."""
+    def upload(self, user: str, path: str, file: Path | None = None) -> Upload:
+        """Begins to replace or create a file, with the one of this disk where that is given.
+
+        `Conflict` without a parent folder, `MethodNotAllowed` on a folder.
+        """
         with disk.told(), self._parent(user, path, missing=Conflict) as (chain, name):
             replaced = disk.replaceable(chain[-1], name)
-        return Upload(self, user, path, replaced)
+        return Upload(self, user, path, replaced, file)
 
     def make_folder(self, user: str, path: str) -> os.stat_result:
         """One folder. `Conflict` without a parent folder, `MethodNotAllowed` where something is."""
@@ -290,21 +293,23 @@ class Storage:
 
 
 class Upload:
-    """A file on its way: in `tmp/` until `commit`, gone after `discard`.
+    """A file on its way: in `tmp/` until `commit`, gone after `discard`; a file that was given stays if it fails.
 
     `size` is what it has so far, `replaced` what the file has that it would replace, both in bytes.
     """
 
-    def __init__(self, storage: Storage, user: str, path: str, replaced: int) -> None:
+    def __init__(self, storage: Storage, user: str, path: str, replaced: int, given: Path | None = None) -> None:
         self.path = path
-        self.size = 0
         self.replaced = replaced
         self._storage = storage
         self._user = user
-        self._name: str | None = disk.temporary_name()
+        self._given = given is not None
+        self._file: Path | None = given or storage.temporary / disk.temporary_name()
         with disk.told():
-            self._descriptor = os.open(storage.temporary / self._name, disk.NEW_FILE, 0o640)
+            flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC if self._given else disk.NEW_FILE
+            self._descriptor = os.open(self._file, flags, 0o640)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # `clear_temporary` leaves it alone
+        self.size = os.fstat(self._descriptor).st_size
 
     def write(self, data: bytes) -> None:
         """Appends."""
@@ -323,20 +328,20 @@ class Upload:
             replaced = disk.replaceable(folder, name)
             os.utime(self._descriptor, ns=(now, now if modified_ns is None else modified_ns))
             os.fsync(self._descriptor)
-            os.rename(storage.temporary / (self._name or ""), name, dst_dir_fd=folder)
-            self._name = None
+            os.rename(self._file or "", name, dst_dir_fd=folder)
+            self._file = None
             os.fsync(folder)
         storage._count(self._user, self.size - replaced)
         return os.fstat(self._descriptor), new
 
     def discard(self) -> None:
-        """Closes the file, and removes it unless it was committed. May be called again."""
+        """Closes the file, and removes it unless it was committed or given. May be called again."""
         if self._descriptor < 0:
             return
         os.close(self._descriptor)
         self._descriptor = -1
-        if self._name is not None:
-            (self._storage.temporary / self._name).unlink(missing_ok=True)
+        if self._file is not None and not self._given:
+            self._file.unlink(missing_ok=True)
 
 
 def _parts(path: str) -> list[str]:

@@ -11,7 +11,7 @@ Methods raise the errors of `protocol.errors`: `NotFound`, `Conflict` (no parent
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from opencloudmesh.protocol.errors import Forbidden, Invalid
 
 MAX_NAME = 255  # bytes of UTF-8, what every file system we know holds
 MAX_PATH = 2_000  # bytes of UTF-8: leaves room for the data folder below the 4,096 of the kernel
+MAX_SUFFIX = 16  # characters of a file name that stay behind the number of a second one
 MAX_DEPTH = 100  # folders: each is an open file while something is changed below it
 
 READ, WRITE, SHARE = "read", "write", "share"
@@ -38,6 +39,7 @@ NEEDED: Mapping[str, Permissions] = MappingProxyType(
         "read": frozenset({READ}),
         "quota": frozenset({READ}),
         "write": frozenset({WRITE}),
+        "take_in": frozenset({WRITE}),  # of trees on this disk
         "touch": frozenset({WRITE}),
         "make_folder": frozenset({WRITE}),
         "delete": frozenset({WRITE}),
@@ -161,6 +163,18 @@ def check_name(name: str) -> str:
     if length > MAX_NAME:
         raise Invalid("The name is too long.")
     return name
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """The name, with a number where it is taken."""
+    stem, dot, suffix = name.rpartition(".")
+    if not stem.strip(".") or len(suffix) > MAX_SUFFIX:
+        stem, dot, suffix = name, "", ""
+    number, free = 1, name
+    while free.casefold() in taken:
+        number += 1
+        free = f"{stem} ({number}){dot}{suffix}"
+    return check_name(free)
 
 
 def require(operation: str, permissions: Permissions) -> None:

@@ -51,6 +51,7 @@ from opencloudmesh.server import (
     shares,
     tickets,
     tokens,
+    uploads,
     welcomes,
 )
 from opencloudmesh.server.context import Context
@@ -261,6 +262,7 @@ class Worker:
         while True:
             try:
                 await self._context.database.write(_tidy)
+                await self._context.sweep()
                 await self.directories.look()
             except Exception:
                 log.exception("the chores could not be done")
@@ -342,3 +344,4 @@ def _tidy(tx: Tx) -> None:
     sessions.purge(tx)
     welcomes.purge(tx)
     tickets.purge(tx)
+    uploads.purge(tx)

@@ -3,7 +3,7 @@
 `migrations/` builds these tables in a real database; a test holds the two together.
 """
 
-from opencloudmesh.server.schema.files import locks, moves, properties
+from opencloudmesh.server.schema.files import locks, moves, properties, trash, uploads
 from opencloudmesh.server.schema.mesh import audit, directories, members, outbox, peers, policy, rules, signatures
 from opencloudmesh.server.schema.people import (
     accounts,
@@ -52,4 +52,6 @@ __all__ = [
     "locks",
     "properties",
     "moves",
+    "uploads",
+    "trash",
 ]

@@ -41,3 +41,30 @@ moves = Table(
     Column("target", Text, nullable=False),
     Column("inode", BigInteger, nullable=False),  # of the source, to tell afterwards whether it arrived
 )
+
+# Files that arrive in pieces, each of which is kept outside of the tree until the file is whole.
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", String(36), primary_key=True),  # also the name of its file below `uploads/`
+    Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("path", Text, nullable=False),  # where it is to be put
+    Column("size", BigInteger, nullable=False),  # bytes, as announced
+    Column("modified", BigInteger, nullable=False),  # milliseconds, as the browser tells it
+    Column("replaces", Boolean, nullable=False),  # what is there by then; else it is put beside it
+    Column("touched", BigInteger, nullable=False),
+)
+
+# What was deleted and can be restored.
+trash = Table(
+    "trash",
+    metadata,
+    Column("id", String(36), primary_key=True),  # also the name of its file or folder below `trash/<account>/`
+    Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("path", Text, nullable=False),  # where it was
+    Column("is_folder", Boolean, nullable=False),
+    Column("size", BigInteger, nullable=False),  # bytes in all
+    Column("deleted", BigInteger, nullable=False),
+    Column("settled", Boolean, nullable=False),  # it lies there; else it is on its way in or out
+    Index(None, "account", "deleted"),
+)

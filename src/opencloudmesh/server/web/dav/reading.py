@@ -16,7 +16,8 @@ from pathlib import Path
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from opencloudmesh.protocol.errors import MethodNotAllowed, NotFound, RangeNotSatisfiable
+from opencloudmesh.protocol.errors import MethodNotAllowed, RangeNotSatisfiable
+from opencloudmesh.server.contents import opened
 from opencloudmesh.server.trees import Entry
 from opencloudmesh.server.web.dav.call import Call
 from opencloudmesh.server.web.dav.conditions import NANO, hold, not_modified, range_applies
@@ -53,7 +54,7 @@ async def get(call: Call) -> Response:
         return StreamingResponse(content.stream or _nothing(), status, fields)
     if wanted is None and "http.response.pathsend" in call.request.scope.get("extensions", {}):
         return _PathSend(content.file, status, fields)
-    file = await asyncio.to_thread(_opened, content.file)
+    file = await asyncio.to_thread(opened, content.file)
     return StreamingResponse(_pieces(file, *(wanted or (0, content.entry.size))), status, fields)
 
 
@@ -116,13 +117,6 @@ def _fields(entry: Entry, wanted: tuple[int, int] | None) -> dict[str, str]:
 def _header_text(media_type: str) -> str:
     """A media type as it may stand in a header: another server may have told it."""
     return media_type if media_type.isascii() and media_type.isprintable() else ""
-
-
-def _opened(path: Path) -> FileIO:
-    try:
-        return FileIO(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
-    except OSError:
-        raise NotFound("The file has just gone.") from None
 
 
 async def _pieces(file: FileIO, position: int, stop: int) -> AsyncIterator[bytes]:

@@ -30,12 +30,13 @@ from opencloudmesh.server.web.pages import (
     operator,
     second,
     security,
+    sending,
     shares,
     welcome,
 )
 from opencloudmesh.server.web.pages.cookies import HOME
 from opencloudmesh.server.web.pages.login import Endpoint, Handler, Step, login, logout, signed_in, step
-from opencloudmesh.server.web.pages.visits import STATIC, Look, Static, Visit, redirect
+from opencloudmesh.server.web.pages.visits import STATIC, UPLOADS_PATH, Look, Static, Visit, redirect
 from opencloudmesh.server.web.pages.wayf import Wayf
 
 KEPT = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
@@ -53,6 +54,12 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/files/{path:path}", files.folder),
     ("GET", "/download/{path:path}", files.download),
     ("POST", "/upload/{path:path}", files.upload),
+    ("POST", UPLOADS_PATH + "files", sending.begin),
+    ("POST", UPLOADS_PATH + "folders", sending.make_folder),
+    ("GET", UPLOADS_PATH + "{id}", sending.show),
+    ("PUT", UPLOADS_PATH + "{id}", sending.append),
+    ("POST", UPLOADS_PATH + "{id}/finish", sending.finish),
+    ("POST", UPLOADS_PATH + "{id}/discard", sending.discard),
     ("POST", "/folder/{path:path}", files.make_folder),
     ("GET", "/rename/{path:path}", files.ask_name),
     ("POST", "/rename/{path:path}", files.rename),

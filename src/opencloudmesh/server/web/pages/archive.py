@@ -14,7 +14,8 @@ from zipfile import ZipFile, ZipInfo
 from starlette.responses import Response, StreamingResponse
 
 from opencloudmesh.protocol.errors import OcmError
-from opencloudmesh.server.mounts import UserTree, pieces
+from opencloudmesh.server.contents import pieces
+from opencloudmesh.server.mounts import UserTree
 from opencloudmesh.server.trees import Entry
 from opencloudmesh.server.web.dav.reading import SAFETY
 from opencloudmesh.server.web.pages.files import asked

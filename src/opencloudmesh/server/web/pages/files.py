@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +11,10 @@ from typing import Any
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import NotFound, OcmError, Unavailable
-from opencloudmesh.server import locks, peers, received
+from opencloudmesh.server import locks, peers, received, uploads
 from opencloudmesh.server import shares as outgoing
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.trees import WRITE, Entry, check_name, clean_path, inside, join, parent
+from opencloudmesh.server.trees import WRITE, Entry, check_name, clean_path, free_name, inside, join, parent
 from opencloudmesh.server.web import dav
 from opencloudmesh.server.web.pages.forms import Upload, read_form
 from opencloudmesh.server.web.pages.visits import Visit, redirect, when
@@ -24,7 +25,6 @@ SORTS: dict[str, Callable[[Entry], Any]] = {
     "size": lambda entry: entry.size,
     "changed": lambda entry: entry.modified_ns,
 }
-MAX_SUFFIX = 16  # characters of a file name that stay behind the number of a second one
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Around:
     mounted: dict[str, Any]
     shared: frozenset[str]
     peers: dict[str, Any]
+    unfinished: list[Any]  # uploads to it, or to folders in it
 
     @property
     def may_write(self) -> bool:
@@ -83,6 +84,7 @@ async def folder(visit: Visit, error: OcmError | None = None, doing: str = "") -
         search=search,
         doing=doing,
         around=around,
+        arrived=await asyncio.to_thread(visit.context.partials.sizes, [row.id for row in around.unfinished]),
         note=note,
     )
 
@@ -172,7 +174,7 @@ async def delete(visit: Visit) -> Response:
     except OcmError as error:
         return await _confirm(visit, entry, error)
     visit.context.wake.set()  # peers may have to be told
-    return redirect(f"/files/{await _nearest(visit, parent(entry.path))}", "left" if entry.mounted else "deleted")
+    return redirect(f"/files/{await nearest(visit, parent(entry.path))}", "left" if entry.mounted else "deleted")
 
 
 def arranged(entries: Iterable[Entry], sort: str, search: str) -> list[Entry]:
@@ -215,18 +217,6 @@ def crumbs(path: str) -> list[tuple[str, str]]:
     return [(part, "/".join(parts[: count + 1])) for count, part in enumerate(parts)]
 
 
-def free_name(name: str, taken: Collection[str]) -> str:
-    """The name, with a number where it is taken."""
-    stem, dot, suffix = name.rpartition(".")
-    if not stem.strip(".") or len(suffix) > MAX_SUFFIX:
-        stem, dot, suffix = name, "", ""
-    number, free = 1, name
-    while free.casefold() in taken:
-        number += 1
-        free = f"{stem} ({number}){dot}{suffix}"
-    return check_name(free)
-
-
 def look_around(tx: Tx, account: str, path: str) -> Around:
     """What the database knows about a path and what is in it."""
     rows = [row for row in received.listing(tx, account) if row.path]
@@ -237,6 +227,7 @@ def look_around(tx: Tx, account: str, path: str) -> Around:
         mounted={row.path: row for row in rows},
         shared=frozenset(row.path for row in outgoing.listing(tx, account) if row.state in outgoing.LIVE),
         peers={host: peers.get(tx, host) for host in hosts},
+        unfinished=[row for row in uploads.listing(tx, account) if inside(row.path, path)],
     )
 
 
@@ -247,7 +238,7 @@ def _line(entry: Entry, around: Around) -> Line:
     return Line(entry, origin, away, entry.path in around.shared)
 
 
-async def _nearest(visit: Visit, path: str) -> str:
+async def nearest(visit: Visit, path: str) -> str:
     """The path, or the nearest folder above it: one that was there only for a received share goes with it."""
     while path:
         with suppress(NotFound):

@@ -19,8 +19,9 @@ from opencloudmesh.server.web.dav.call import check_target
 from opencloudmesh.server.web.pages import second
 from opencloudmesh.server.web.pages.cookies import HOME, delete_cookie, enter, local, set_cookie, shown
 from opencloudmesh.server.web.pages.forms import read_form, skip_form
-from opencloudmesh.server.web.pages.visits import DONE, Look, Visit, check_origin, redirect
+from opencloudmesh.server.web.pages.visits import DONE, UPLOADS_PATH, Look, Visit, check_origin, redirect
 
+FOR_SCRIPTS = UPLOADS_PATH  # scripts of ours ask there, which are told errors and not sent to a page
 Handler = Callable[[Visit], Awaitable[Response]]
 Step = Callable[[Context, Look, Doors, Request], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -33,6 +34,8 @@ def signed_in(context: Context, look: Look, doors: Doors, handler: Handler) -> E
         await check_request(request, context)
         secret = shown(request, context.config)
         found = await context.database.read(lambda tx: _who(tx, secret))
+        if found is None and request.scope["path"].startswith(FOR_SCRIPTS):
+            raise Forbidden("You are signed out. Sign in in another tab, and try again.")
         if found is None:
             return await _ask_to_sign_in(request)
         account, pending, asking, due = found
@@ -102,7 +105,7 @@ async def check_request(request: Request, context: Context) -> None:
     check_target(request.scope.get("raw_path"))
     if "\0" in request.scope["path"]:
         raise NotFound("There is nothing here.")
-    if request.method == "POST":
+    if request.method not in ("GET", "HEAD"):
         try:
             check_origin(request, context.config)
         except Forbidden:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import Invalid, OcmError
-from opencloudmesh.server.trees import Entry, clean_path, inside, join, parent
-from opencloudmesh.server.web.pages.files import crumbs, existing, free_name, look_around, unlocked
+from opencloudmesh.server.trees import Entry, clean_path, free_name, inside, join, parent
+from opencloudmesh.server.web.pages.files import crumbs, existing, look_around, unlocked
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.visits import Visit, redirect
 

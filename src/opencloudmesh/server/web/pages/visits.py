@@ -40,10 +40,12 @@ HEADERS = {
 }
 # The first part of the paths that are for programs: what goes wrong there is told in JSON, whoever asks.
 FOR_PROGRAMS = frozenset({"api", "ocm", "dav", ".well-known", "ocm-provider", "health"})
+UPLOADS_PATH = "/uploads/"  # the only place that scripts ask for anything
 # What the page after a form says. It is named in the URL, so nothing but these can be said.
 DONE = {
     "signed-out": "You have signed out.",
     "uploaded": "Uploaded.",
+    "discarded": "What had arrived of it was discarded.",
     "made": "The folder was made.",
     "renamed": "Renamed.",
     "moved": "Moved.",
@@ -161,7 +163,7 @@ def _static(name: str, media_type: str) -> Static:
     return Static(content, media_type, f"/static/{stem}.{hashlib.sha256(content).hexdigest()[:16]}.{suffix}")
 
 
-SCRIPTS = ("page.js",)
+SCRIPTS = ("page.js", "upload.js")
 STATIC = {
     name: _static(name, media_type)
     for name, media_type in {
@@ -178,7 +180,11 @@ def policy(public_url: str) -> str:
     Scripts are named one by one: 'self' would be anything at this address, and people's files are served here too.
     """
     scripts = " ".join(public_url + STATIC[name].url for name in SCRIPTS)
-    return f"{HEADERS['Content-Security-Policy']}; script-src {scripts}; require-trusted-types-for 'script'"
+    connect = public_url + UPLOADS_PATH
+    return (
+        f"{HEADERS['Content-Security-Policy']}; script-src {scripts}; connect-src {connect}; "
+        "require-trusted-types-for 'script'"
+    )
 
 
 def redirect(path: str, done: str = "") -> Response:

@@ -1,0 +1,101 @@
+"""Files that arrive in pieces: what there is of each so far, in `uploads/` beside the trees, by the id of its row.
+
+Synchronous, over real paths, without a database. A piece that was acknowledged is on disk; of one that broke off,
+what had arrived is kept. Whoever appends holds a lock on the file, so two at once do not mix.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+from opencloudmesh.protocol.errors import Conflict, Invalid
+from opencloudmesh.server import disk
+
+
+class Partials:
+    """All of them below one data folder. Any method may raise `InsufficientStorage` and `Unavailable`."""
+
+    def __init__(self, data: Path) -> None:
+        self._folder = data / "uploads"
+        with disk.told():
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def path(self, upload_id: str) -> Path:
+        """Where it is on disk. It need not be there yet."""
+        return self._folder / disk.checked_name(upload_id)
+
+    def size(self, upload_id: str) -> int:
+        """Bytes that have arrived."""
+        try:
+            return self.path(upload_id).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def sizes(self, upload_ids: Collection[str]) -> dict[str, int]:
+        """The same of several."""
+        return {upload_id: self.size(upload_id) for upload_id in upload_ids}
+
+    def opened(self, upload_id: str, offset: int, size: int) -> Piece:
+        """To append to it from `offset` on, up to `size` bytes in all.
+
+        `Conflict` where something else has arrived so far, or is arriving now.
+        """
+        with disk.told():
+            descriptor = os.open(self.path(upload_id), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        piece = Piece(descriptor, size - offset)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            piece.close()
+            raise Conflict("A piece of this file is arriving already.") from None
+        if os.fstat(descriptor).st_size != offset:
+            piece.close()
+            raise Conflict("Go on from where the file ends here.")
+        return piece
+
+    def discard(self, upload_id: str) -> None:
+        """Removes it, if it is there."""
+        with disk.told():
+            self.path(upload_id).unlink(missing_ok=True)
+
+    def names(self) -> list[str]:
+        """The ids of all that are there."""
+        with disk.told():
+            return os.listdir(self._folder)
+
+    def discard_all(self, names: Collection[str]) -> None:
+        """Removes several; one that cannot be removed does not keep the others."""
+        for name in names:
+            with suppress(OSError):
+                self.path(name).unlink()
+
+
+class Piece:
+    """The end of a file, to which bytes are appended."""
+
+    def __init__(self, descriptor: int, room: int) -> None:
+        self._descriptor = descriptor
+        self._room = room
+
+    def write(self, data: bytes) -> None:
+        """Appends. `Invalid` where there are more bytes than were announced."""
+        self._room -= len(data)
+        if self._room < 0:
+            raise Invalid("There is more of the file than was announced.")
+        with disk.told():
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
+    def keep(self) -> None:
+        """What has arrived is on disk when this returns."""
+        with disk.told():
+            os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Others may append."""
+        os.close(self._descriptor)
