@@ -11,7 +11,7 @@ from tests.mesh import settled
 PAGES = (
     "/files/", "/files/Empty", "/files/Shares/Radium", "/files/?search=nothing", "/share/work",
     f"/share/{quote(LONG)}", f"/rename/{quote(LONG)}", "/delete/work", "/move/work", "/move/work?to=Shares", "/inbox",
-    "/requests", "/link/work", "/invites", "/contacts", "/settings/security",
+    "/requests", "/asked", "/link/work", "/invites", "/contacts", "/settings/security",
     "/accept-invite?token=abc&providerDomain=other.example",
 )  # fmt: skip
 

@@ -359,3 +359,16 @@ def test_no_secret_is_among_the_settings_that_are_listed(einstein):
     assert "c@one.example" in shown
     assert "(not shown)" in shown
     assert not any(word in shown for word in (secret, "a%20pass-word", "mail.example", "postgresql"))
+
+
+def test_a_person_asks_others(einstein):
+    url = "https://two.example/files/radium.csv"
+    asked = ("request", "ask", "marie@two.example", url, "--as", "einstein")
+    assert "waiting" in einstein(*asked)
+    (row,) = listed(einstein, "request", "sent", "--as", "einstein")
+    assert (row["owner"], row["share"], row["state"]) == ("marie@two.example", url, "waiting")
+    assert [row["kind"] for row in listed(einstein, "outbox")] == ["request"]
+    assert "share: INVALID" in einstein("request", "ask", "marie@two.example", "a\nb", "--as", "einstein", code=1)
+    einstein("request", "withdraw", row["id"], "--as", "einstein")
+    assert einstein("request", "sent", "--as", "einstein") == "none\n"
+    assert einstein("outbox") == "none\n"

@@ -28,7 +28,7 @@ migrate.upgrade(sys.argv[1])
 """
 
 NewDatabase = Callable[..., str]
-HEAD = "0010"
+HEAD = "0011"
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from opencloudmesh.server import accounts, audit, contacts, news, outbox, peers, received, share_requests, shares
+from opencloudmesh.server import accounts, asked, audit, contacts, news, outbox, peers, received, share_requests, shares
 from opencloudmesh.server.database import Tx
 
 PERSON_GONE = "The account was removed."
@@ -64,6 +64,7 @@ def server(tx: Tx, host: str, *, with_contacts: bool = False) -> Ended:
     for row in taken:
         if row.state in received.OPEN:
             received.inform(tx, row, news.CUT)
+    asked.refuse_host(tx, host, SERVER_PURGED)
     outbox.drop_host(tx, host)  # what the ends above would tell
     peers.lose(tx, host)
     audit.record(tx, "peer", "here", host=host, reason=SERVER_PURGED)

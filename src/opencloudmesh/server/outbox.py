@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import outbox, peers
 
-SHARE, NOTIFICATION, MAIL = "share", "notification", "mail"
+SHARE, NOTIFICATION, REQUEST, MAIL = "share", "notification", "request", "mail"
 PROBE, CONFIRM = LOOKS = "probe", "confirm"  # at a received share; the sender is told nothing
 DUE, GIVEN_UP = "due", "given-up"
 OVER = "over"  # there is no row any more

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from opencloudmesh.server import invites, outbox, received, share_requests, shares
+from opencloudmesh.server import asked, invites, outbox, received, share_requests, shares
 
 Transitions = Mapping[tuple[str, str], str]
 
@@ -53,6 +53,13 @@ MACHINES = (
         share_requests.TRANSITIONS,
         share_requests.OPEN,
         "Whoever was refused cannot ask again, so the owner can think again.",
+    ),
+    Machine(
+        "What our people ask for",
+        "asked.TRANSITIONS",
+        asked.TRANSITIONS,
+        asked.WAITING,
+        "There is no answer but a share, so what was delivered may stay so for ever.",
     ),
     Machine(
         "Invites",

@@ -107,6 +107,20 @@ def group(row: Any) -> dict[str, Any]:
     return {"id": row.id, "name": row.name, "members": list(row.members)}
 
 
+def asked(row: Row) -> dict[str, Any]:
+    """A row of `asked`. `received` is the id of the share that came; `error` says why it is not delivered."""
+    return {
+        "id": row.id,
+        "state": row.state,
+        "owner": row.owner,
+        "share": row.share,
+        "received": row.received,
+        "error": row.error,
+        "created": row.created,
+        "changed": row.changed,
+    }
+
+
 def contact(row: Row) -> dict[str, Any]:
     """A row of `contacts`."""
     return {

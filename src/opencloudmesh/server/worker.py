@@ -36,6 +36,7 @@ from opencloudmesh.protocol.shares import NewShare, ShareAnswer
 from opencloudmesh.protocol.wire import Response
 from opencloudmesh.server import (
     accounts,
+    asked,
     audit,
     contacts,
     invites,
@@ -81,6 +82,7 @@ class Worker:
         self._kinds: dict[str, Callable[[Row], Awaitable[None]]] = {
             outbox.SHARE: self._tell_share,
             outbox.NOTIFICATION: self._tell_notification,
+            outbox.REQUEST: self._tell_request,
             outbox.PROBE: self._probe,
             outbox.CONFIRM: self._confirm,
             outbox.MAIL: self._mail,
@@ -206,6 +208,22 @@ class Worker:
 
         await self._context.database.write(record)
 
+    async def _tell_request(self, row: Row) -> None:
+        """Asks somebody elsewhere for a share."""
+        wanted = await self._context.database.read(lambda tx: asked.get(tx, row.subject))
+        await self._context.database.read(lambda tx: policy.admit(
+            tx, "request", "out", row.host, account=wanted.account, address=wanted.owner
+        ))  # fmt: skip
+        peer = await self._context.lookup.discover(row.host)
+        await self._post(peer, peer.end_point + "/request-share", row.message)
+
+        def record(tx: Tx) -> None:
+            _delivered(tx, row)
+            with contextlib.suppress(NotFound):  # taken off the list meanwhile
+                asked.delivered(tx, row.subject)
+
+        await self._context.database.write(record)
+
     async def _notice(self, row: Row, dialect: Dialect) -> dict[str, Any] | None:
         """What the peer is to hear; None where nothing. Of a change: what is in force now."""
         if row.message["type"] not in CHANGES:
@@ -294,6 +312,8 @@ def _person(tx: Tx, subject: str) -> str:
         return str(shares.get(tx, subject).owner)
     with contextlib.suppress(NotFound):
         return str(received.get(tx, subject).account)
+    with contextlib.suppress(NotFound):
+        return str(asked.get(tx, subject).account)
     return ""
 
 
@@ -306,10 +326,9 @@ def _later(tx: Tx, row: Row, error: OcmError) -> None:
         _audit(tx, row, "failed", error.message)
     if not again and row.kind == outbox.MAIL:
         invites.not_sent(tx, row.subject)
-    with contextlib.suppress(NotFound):
-        if row.kind == outbox.SHARE:
-            shares.not_delivered(tx, row.subject, error.message, final=not again)
-        elif row.kind == outbox.NOTIFICATION:
+    _not_delivered(tx, row, error, final=not again)
+    if row.kind == outbox.NOTIFICATION:
+        with contextlib.suppress(NotFound):
             shares.not_told(tx, row.subject, error.message)
 
 
@@ -325,11 +344,17 @@ def _never(tx: Tx, row: Row, error: OcmError) -> None:
         error.record(tx)
     else:
         _audit(tx, row, "failed", error.message)
-    if row.kind == outbox.SHARE:
-        with contextlib.suppress(NotFound):
-            shares.not_delivered(tx, row.subject, error.message, final=True)
+    _not_delivered(tx, row, error, final=True)
     if row.kind == outbox.NOTIFICATION and isinstance(error, Refused):
         shares.reached(tx, row.subject)
+
+
+def _not_delivered(tx: Tx, row: Row, error: OcmError, *, final: bool) -> None:
+    """The person sees why at the row that the message is about."""
+    gestures = {outbox.SHARE: shares.not_delivered, outbox.REQUEST: asked.not_delivered}
+    if row.kind in gestures:
+        with contextlib.suppress(NotFound):
+            gestures[row.kind](tx, row.subject, error.message, final=final)
 
 
 def _tidy(tx: Tx) -> None:

@@ -207,6 +207,7 @@ def new_id(stage: Stage, noun: str) -> str:
         "links": {"path": "work"},
         "contacts": {"address": somebody},
         "invites": {},
+        "asked": {"owner": somebody, "share": "x"},
     }[noun]
     return str(stage.background.run(stage.cloud.api("POST", noun, wanted, who="einstein"))["id"])
 

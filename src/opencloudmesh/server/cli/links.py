@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import click
 
-from opencloudmesh.server import accounts, disk, links, share_requests, views
+from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.share_requests import ShareRequest
+from opencloudmesh.protocol.wire import encode_json
+from opencloudmesh.server import accounts, asked, disk, links, share_requests, views
 from opencloudmesh.server.cli.common import (
     Commands,
     data_option,
@@ -18,6 +21,7 @@ from opencloudmesh.server.storage import Storage
 from opencloudmesh.server.trees import clean_path
 
 LINK_COLUMNS = ("id", "state", "path", "permissions", "url", "expiration")
+ASKED_COLUMNS = ("id", "state", "owner", "share", "error")
 REQUEST_COLUMNS = ("id", "state", "path", "address", "verified")
 
 
@@ -78,7 +82,45 @@ def link_remove(data: str, account: str, link_id: str) -> None:
 
 @click.group("request", cls=Commands)
 def request_group() -> None:
-    """Who asks for a share. An address that was typed at a link is anybody's."""
+    """Who asks for a share, and whom they ask. An address that was typed at a link is anybody's."""
+
+
+@request_group.command("ask")
+@data_option
+@json_option
+@person_option()
+@click.argument("owner", metavar="USER@HOST")
+@click.argument("resource", metavar="URL")
+def request_ask(data: str, as_json: bool, account: str, owner: str, resource: str) -> None:
+    """Ask USER@HOST for what is at URL there, or has that id."""
+    with opened(data) as (config, database):
+        database.read_now(lambda tx: accounts.get(tx, account))
+        wanted = ShareRequest(Address.parse(owner), Address(account, config.own_host), resource)
+        ShareRequest.parse(encode_json(wanted.encode()))
+        row = database.write_now(lambda tx: asked.ask(tx, account, wanted))
+        show([views.asked(row)], ASKED_COLUMNS, as_json=as_json, one=True)
+
+
+@request_group.command("sent")
+@data_option
+@json_option
+@person_option()
+def request_sent(data: str, as_json: bool, account: str) -> None:
+    """List what a person asked others for."""
+    with opened(data) as (_, database):
+        rows = database.read_now(lambda tx: asked.listing(tx, account))
+        show([views.asked(row) for row in rows], ASKED_COLUMNS, as_json=as_json)
+
+
+@request_group.command("withdraw")
+@data_option
+@person_option()
+@click.argument("asked_id", metavar="ID")
+def request_withdraw(data: str, account: str, asked_id: str) -> None:
+    """Take what a person asked for off their list; what was not sent yet never is."""
+    with opened(data) as (_, database):
+        database.write_now(lambda tx: asked.remove(tx, asked_id, account=account))
+        click.echo("It was taken off the list.")
 
 
 @request_group.command("list")

@@ -15,7 +15,7 @@ from opencloudmesh.server.schema.people import (
     sessions,
     welcomes,
 )
-from opencloudmesh.server.schema.sharing import links, listings, received, requests, shares, tokens
+from opencloudmesh.server.schema.sharing import asked, links, listings, received, requests, shares, tokens
 from opencloudmesh.server.schema.signin import app_passwords, factors, identities, passkeys, recovery_codes, tickets
 from opencloudmesh.server.schema.tables import metadata
 
@@ -41,6 +41,7 @@ __all__ = [
     "listings",
     "links",
     "requests",
+    "asked",
     "outbox",
     "peers",
     "policy",

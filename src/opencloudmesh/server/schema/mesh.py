@@ -12,8 +12,8 @@ outbox = Table(
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("host", Text, nullable=False),  # "" for mail
-    Column("kind", String(16), nullable=False),  # share | notification | probe | mail
-    Column("subject", String(36), nullable=False),  # id in shares, received, contacts, invites
+    Column("kind", String(16), nullable=False),  # share | notification | request | probe | mail
+    Column("subject", String(36), nullable=False),  # id in shares, received, asked, contacts, invites
     Column("message", JSON, nullable=False),
     Column("state", String(16), nullable=False),  # due | given-up
     Column("attempts", Integer, nullable=False, server_default="0"),

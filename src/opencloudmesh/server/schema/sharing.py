@@ -117,3 +117,19 @@ requests = Table(
     Column("created", BigInteger, nullable=False),
     UniqueConstraint("link", "address"),
 )
+
+# What our people ask people elsewhere for.
+asked = Table(
+    "asked",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("owner", Text, nullable=False),  # whom they ask
+    Column("host", Text, nullable=False),  # of the owner
+    Column("share", Text, nullable=False),  # the URL or identifier of what they would like to have
+    Column("state", String(16), nullable=False),
+    Column("error", Text),  # why it is not delivered
+    Column("received", String(36)),  # the share that came
+    Column("created", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+)

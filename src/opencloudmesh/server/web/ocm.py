@@ -30,7 +30,7 @@ from opencloudmesh.protocol.notifications import Notification
 from opencloudmesh.protocol.share_requests import ShareRequest
 from opencloudmesh.protocol.shares import NewShare
 from opencloudmesh.protocol.tokens import TokenError, TokenRequest
-from opencloudmesh.server import audit, invites, notifications, policy, received, share_requests, tokens
+from opencloudmesh.server import asked, audit, invites, notifications, policy, received, share_requests, tokens
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.outgoing import TOKEN_PATH
@@ -58,6 +58,7 @@ async def receive_share(context: Context, sender: Sender, message: wire.Request)
         row, account = received.receive(tx, share, own_host=context.config.own_host, verified=sender.how)
         if row.state == received.PENDING and policy.accepts(tx, row.trust):
             received.accept(tx, row.id, exists=context.storage.exists)
+        asked.answered(tx, row)
         return {"recipientDisplayName": account.name, "recipientUserId": account.id}
 
     with _guesses(context, sender, f"people, from {share.sender.host}", signed=False):

@@ -1,8 +1,9 @@
-"""Links that a person gave away, and who asked by them."""
+"""Links that a person gave away, who asks them for a share, and whom they ask."""
 
 from __future__ import annotations
 
-from opencloudmesh.server import share_requests
+from opencloudmesh.protocol.share_requests import MAX_SHARE
+from opencloudmesh.server import asked, share_requests
 from opencloudmesh.server.web.openapi.parts import (
     ID,
     MAYBE_MOMENT,
@@ -64,6 +65,27 @@ SCHEMAS: dict[str, Schema] = {
     ),
 }
 
+SCHEMAS |= {
+    "NewAsked": shape(
+        {
+            "owner": {**TEXT, "minLength": 3, "description": "OCM Address of the one whose it is"},
+            "share": {**TEXT, "minLength": 1, "maxLength": MAX_SHARE, "description": "its URL or identifier there"},
+        }
+    ),
+    "Asked": shape(
+        {
+            "id": TEXT,
+            "state": states(asked.TRANSITIONS),
+            "owner": {**TEXT, "description": "OCM Address of the one who was asked"},
+            "share": TEXT,
+            "received": {**MAYBE_TEXT, "description": "id of the share that came"},
+            "error": {**MAYBE_TEXT, "description": "why it is not delivered"},
+            "created": MOMENT,
+            "changed": MOMENT,
+        }
+    ),
+}
+
 PATHS: dict[str, Schema] = {
     "/links": {
         "get": operation("The links that I gave away, newest first.", 200, array_of("Link")),
@@ -78,6 +100,20 @@ PATHS: dict[str, Schema] = {
     "/links/{id}": {
         "parameters": [ID],
         "delete": operation("Nobody shall ask by it any more; who has asked is forgotten.", 204, errors=(404,)),
+    },
+    "/asked": {
+        "get": operation("What I asked others for, newest first.", 200, array_of("Asked")),
+        "post": operation(
+            "I ask somebody elsewhere for something; their server is told.",
+            201,
+            reference("Asked"),
+            errors=(400, 403, 413, 415),
+            body="NewAsked",
+        ),
+    },
+    "/asked/{id}": {
+        "parameters": [ID],
+        "delete": operation("I take it off my list; what was not sent yet never is.", 204, errors=(404,)),
     },
     "/requests": {"get": operation("Who asked me for something, newest first.", 200, array_of("Request"))},
     "/requests/{id}/grant": {

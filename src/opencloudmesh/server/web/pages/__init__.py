@@ -20,6 +20,7 @@ from opencloudmesh.server.web.operator import admit
 from opencloudmesh.server.web.pages import (
     archive,
     ask,
+    asked,
     contacts,
     files,
     inbox,
@@ -77,6 +78,9 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/links/{id}/remove", links.remove),
     ("GET", "/requests", links.show_requests),
     ("POST", "/requests/{id}/{answer}", links.answer),
+    ("GET", "/asked", asked.show),
+    ("POST", "/asked", asked.create),
+    ("POST", "/asked/{id}/remove", asked.remove),
     ("GET", "/inbox", inbox.show),
     ("POST", "/inbox/{id}/{answer}", inbox.answer),
     ("GET", "/invites", invites.show),

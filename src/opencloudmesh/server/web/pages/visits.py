@@ -74,6 +74,7 @@ DONE = {
     "factor-off": "The second factor is off. Signing in asks only for your password.",
     "password-removed": "The app password was removed. Nothing gets in with it any more.",
     "session-ended": "Signed out there.",
+    "asking": "Asked. Their cloud is being told; this page shows what becomes of it.",
     "asked": "Thank you. The owner will be asked, and if they say yes, your cloud tells you.",
     "welcome": "Your password is set. Sign in with it.",
     "user-added": "The user was added.",
