@@ -87,7 +87,11 @@ class Browser:
         return await self.follow(await self.send("POST", action, urlencode(form).encode(), fields), status)
 
     async def upload(self, folder: str, files: list[tuple[str, bytes]], status: int = 200, **fields: str) -> Page:
-        """Files are uploaded."""
+        """Files are uploaded into a folder."""
+        return await self.send_files(f"/upload/{quote(folder)}", files, status, **fields)
+
+    async def send_files(self, action: str, files: list[tuple[str, bytes]], status: int = 200, **fields: str) -> Page:
+        """Files are uploaded by a form."""
         parts = [(f'name="{name}"', value.encode()) for name, value in fields.items()]
         parts += [(f'name="file"; filename="{name}"', content) for name, content in files]
         body = b"".join(
@@ -95,7 +99,7 @@ class Browser:
             for head, content in parts
         )
         kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-        answer = await self.send("POST", f"/upload/{quote(folder)}", body + f"--{BOUNDARY}--\r\n".encode(), kind)
+        answer = await self.send("POST", action, body + f"--{BOUNDARY}--\r\n".encode(), kind)
         return await self.follow(answer, status)
 
     async def sign_in(self, who: str, password: str = PASSWORD, status: int = 200, **form: str) -> Page:

@@ -28,7 +28,7 @@ migrate.upgrade(sys.argv[1])
 """
 
 NewDatabase = Callable[..., str]
-HEAD = "0011"
+HEAD = "0012"
 
 
 @pytest.fixture

@@ -163,6 +163,13 @@ SETTINGS = (
         "`X-Forwarded-For` tells clients apart where failed attempts are counted, and nowhere else.",
         _networks,
     ),
+    Setting(
+        "link_file_mb",
+        2_000,
+        "The largest file that visitors may upload by a link that allows it, in MB.",
+        _number(1, 10_000_000),
+    ),
+    Setting("link_total_mb", 20_000, "What visitors may upload by one link in all, in MB.", _number(1, 10_000_000)),
     Setting("worker", True, "Tell other servers what is due from this process.", _flag),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -185,6 +192,8 @@ class Config:
     mail_from: str
     max_message: int
     trusted_proxies: tuple[Network, ...]
+    link_file_mb: int
+    link_total_mb: int
     worker: bool
     sources: Mapping[str, str]
     keys_passphrase: str = field(default="", repr=False)  # only from the environment

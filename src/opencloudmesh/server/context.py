@@ -31,11 +31,14 @@ from opencloudmesh.server.discovery import Lookup
 from opencloudmesh.server.files import LocalTree
 from opencloudmesh.server.keys import Keyring
 from opencloudmesh.server.limits import Limits
+from opencloudmesh.server.link_trees import LinkTree
 from opencloudmesh.server.mounts import UserTree
 from opencloudmesh.server.partials import Partials
 from opencloudmesh.server.policy import Denied
 from opencloudmesh.server.remote import Reach, RemoteTree
 from opencloudmesh.server.storage import Storage
+
+MB = 1_000_000
 
 T = TypeVar("T")
 Row = sa.Row[Any]
@@ -132,6 +135,11 @@ class Context:
         """What a row of `shares` opens to its recipient."""
         permissions, removed = frozenset(share.permissions), partial(self._removed, by_owner=False)
         return LocalTree(self.storage, self.database, share.owner, share.path, permissions, on_removed=removed)
+
+    def linked_tree(self, link: Row) -> LinkTree:
+        """What a row of `links` opens to whoever has it."""
+        largest, total = self.config.link_file_mb * MB, self.config.link_total_mb * MB
+        return LinkTree(self.storage, self.database, link, largest=largest, total=total, on_removed=self._removed)
 
     async def probe(self, row: Row) -> None:
         """Looks at the root of a received share, and keeps what it is: a peer may call a folder a file."""

@@ -10,7 +10,7 @@ import os
 import re
 import stat as modes
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
@@ -103,6 +103,19 @@ def state(child: os.DirEntry[str]) -> os.stat_result | None:
         return seen(child.stat(follow_symlinks=False))
     except (OSError, NotFound):
         return None
+
+
+def take_name(folder: int, name: str, numbered: Callable[[str, int], str]) -> str:
+    """The name, with a number where it is taken; an empty file holds it, so that nobody else takes it meanwhile."""
+    number = 1
+    while True:
+        free = numbered(name, number)
+        try:
+            os.close(os.open(free, NEW_FILE, 0o640, dir_fd=folder))
+        except FileExistsError:
+            number += 1
+        else:
+            return free
 
 
 def replaceable(folder: int, name: str, by: os.stat_result | None = None) -> int:

@@ -71,23 +71,23 @@ class LocalTree:
     async def stat(self, path: str) -> Entry:
         """One entry."""
         require("stat", self.permissions)
-        return await _on_disk(self._stat, path)
+        return await on_disk(self._stat, path)
 
     async def list(self, path: str) -> Entries:
         """A folder's children, sorted by name. `NotFound` for a file."""
         require("list", self.permissions)
-        return await _on_disk(self._list, path)
+        return await on_disk(self._list, path)
 
     async def read(self, path: str, start: int = 0, stop: int | None = None) -> Content:  # noqa: ARG002
         """A file on disk, whole: the caller seeks."""
         require("read", self.permissions)
-        return await _on_disk(self._read, path)
+        return await on_disk(self._read, path)
 
     async def quota(self) -> Quota:
         """What the account uses, and what is left of its quota and of the disk."""
         require("quota", self.permissions)
         limit = await self._limit()
-        used, free = await _on_disk(self._usage)
+        used, free = await on_disk(self._usage)
         return Quota(used, free if limit is None else max(0, min(free, limit - used)))
 
     # Changing
@@ -100,16 +100,21 @@ class LocalTree:
         `Invalid` where the body is not as long as announced; `InsufficientStorage` as soon as it is over quota.
         """
         require("write", self.permissions)
-        upload = await _on_disk(self._upload, path)
+        return await self._put(await on_disk(self._upload, path), chunks, size, modified_ns)
+
+    async def _put(
+        self, upload: Upload, chunks: AsyncIterator[bytes], size: int | None, modified_ns: int | None
+    ) -> tuple[Entry, bool]:
+        """Everything that comes goes into the upload."""
         try:
             room = await self._room(upload.replaced, size or 0)
             async for data in gathered(chunks):
                 if room is not None and upload.size + len(data) > room:
                     raise InsufficientStorage("There is no room for this file.")
-                await _on_disk(upload.write, data)
+                await on_disk(upload.write, data)
             if size is not None and upload.size != size:
                 raise Invalid("The body is not as long as announced.")
-            found, new = await _on_disk(upload.commit, modified_ns)
+            found, new = await on_disk(upload.commit, modified_ns)
         finally:
             upload.discard()
         return self._entry(self._path(upload.path), found), new
@@ -117,10 +122,10 @@ class LocalTree:
     async def take_in(self, path: str, file: Path, *, modified_ns: int) -> tuple[Entry, bool]:
         """As `write`, of a file of this disk that is in no tree: it is moved, and stays where that fails."""
         require("take_in", self.permissions)
-        upload = await _on_disk(self._upload, path, file)
+        upload = await on_disk(self._upload, path, file)
         try:
             await self._room(upload.replaced, upload.size)
-            found, new = await _on_disk(upload.commit, modified_ns)
+            found, new = await on_disk(upload.commit, modified_ns)
         finally:
             upload.discard()
         return self._entry(self._path(upload.path), found), new
@@ -128,18 +133,18 @@ class LocalTree:
     async def touch(self, path: str, modified_ns: int) -> Entry:
         """Sets a file's time of modification."""
         require("touch", self.permissions)
-        return await _on_disk(self._touch, path, modified_ns)
+        return await on_disk(self._touch, path, modified_ns)
 
     async def make_folder(self, path: str) -> Entry:
         """Makes one folder."""
         require("make_folder", self.permissions)
-        found = await _on_disk(self._storage.make_folder, self.account, join(self.base, path))
+        found = await on_disk(self._storage.make_folder, self.account, join(self.base, path))
         return self._entry(path, found)
 
     async def delete(self, path: str) -> None:
         """Deletes a file or folder, and ends what was shared of it."""
         require("delete", self.permissions)
-        await asyncio.shield(self._delete(await _on_disk(self._inner, path)))
+        await asyncio.shield(self._delete(await on_disk(self._inner, path)))
 
     async def move(self, source: str, target: str, *, overwrite: bool) -> bool:
         """Moves or renames. A file that replaces a file leaves that one's shares in place: it is their new content."""
@@ -152,9 +157,9 @@ class LocalTree:
         """Copies a file or folder with its properties."""
         require("copy", self.permissions)
         origin, place, taken = await self._make_way(source, target, overwrite=overwrite, inner=False)
-        size = await _on_disk(self._storage.size, self.account, origin)
+        size = await on_disk(self._storage.size, self.account, origin)
         await self._room(0, size)
-        await _on_disk(partial(self._storage.copy, self.account, origin, place, deep=deep))
+        await on_disk(partial(self._storage.copy, self.account, origin, place, deep=deep))
         await self._database.write(
             partial(properties.copy, account=self.account, source=origin, target=place, deep=deep)
         )
@@ -220,7 +225,7 @@ class LocalTree:
 
         Only a file that a file replaces is still there afterwards; the rest is deleted (RFC 4918, 9.8.4 and 9.9.3).
         """
-        origin, place, is_folder, replaces_folder = await _on_disk(partial(self._ends, inner=inner), source, target)
+        origin, place, is_folder, replaces_folder = await on_disk(partial(self._ends, inner=inner), source, target)
         if replaces_folder is None:
             return origin, place, False
         if not overwrite:
@@ -230,10 +235,10 @@ class LocalTree:
         return origin, place, True
 
     async def _move(self, source: str, target: str) -> None:
-        inode = (await _on_disk(self._storage.stat, self.account, source)).st_ino
+        inode = (await on_disk(self._storage.stat, self.account, source)).st_ino
         intent = await self._database.write(partial(moves.intend, self.account, source, target, inode))
         try:
-            await _on_disk(self._storage.move, self.account, source, target)
+            await on_disk(self._storage.move, self.account, source, target)
         except Exception:
             await self._database.write(partial(moves.drop, intent))
             raise
@@ -241,9 +246,9 @@ class LocalTree:
 
     async def _delete(self, place: str) -> None:
         """Shares end first: a crash in between leaves a file that nobody shares, and no share of what is gone."""
-        await _on_disk(self._storage.stat, self.account, place)
+        await on_disk(self._storage.stat, self.account, place)
         await self._database.write(partial(self._forget, place))
-        await _on_disk(self._storage.delete, self.account, place)
+        await on_disk(self._storage.delete, self.account, place)
 
     def _forget(self, place: str, tx: Tx) -> None:
         properties.forget(tx, self.account, place)
@@ -260,7 +265,7 @@ class LocalTree:
         limit = await self._limit()
         if limit is None:
             return None
-        room = limit - await _on_disk(self._storage.usage, self.account) + replaced
+        room = limit - await on_disk(self._storage.usage, self.account) + replaced
         if size > room:
             raise InsufficientStorage("There is no room for this file.")
         return room
@@ -292,6 +297,6 @@ def _media_type(ending: str) -> str:
     return mimetypes.guess_type(f"x.{ending}")[0] or "application/octet-stream"
 
 
-async def _on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Runs what may wait for the disk on a thread of its own."""
     return await asyncio.get_running_loop().run_in_executor(_disk, partial(work, *args, **kwargs))

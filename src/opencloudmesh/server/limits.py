@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -32,6 +32,7 @@ class Limits:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._moments: OrderedDict[bytes, list[float]] = OrderedDict()
+        self._under_way: Counter[bytes] = Counter()
 
     def check(self, key: str, limit: int, message: str = "Too many attempts failed. Wait a minute.") -> None:
         """Raises `TooManyRequests` where it happened so often within the last minute."""
@@ -46,6 +47,20 @@ class Limits:
         self._moments[digest] = [*self._moments.pop(digest, ())[1 - limit :], self._clock()]
         if len(self._moments) > MAX_KEYS:
             self._moments.popitem(last=False)
+
+    @contextmanager
+    def at_once(self, key: str, limit: int, message: str) -> Iterator[None]:
+        """Around something of which no more than so many are under way. Raises `TooManyRequests`."""
+        digest = _digest(key)
+        if self._under_way[digest] >= limit:
+            raise TooManyRequests(message, retry_after=5)
+        self._under_way[digest] += 1
+        try:
+            yield
+        finally:
+            self._under_way[digest] -= 1
+            if not self._under_way[digest]:
+                del self._under_way[digest]
 
     @contextmanager
     def attempt(

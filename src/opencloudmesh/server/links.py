@@ -1,7 +1,8 @@
-"""Links that our people give away: whoever has one can ask for a file or folder, without seeing it.
+"""Links that our people give away: whoever has one opens a file or folder by it, or can ask for it.
 
-IETF-OCM, "Public Invite Flow". What visitors ask is in `share_requests`; nothing is opened by the token itself. A
-link goes where its file goes, and ends with it.
+What visitors may do is the link's `mode`, a row of `MODES`. A link by which one can ask (IETF-OCM, "Public Invite
+Flow") opens nothing; what visitors ask is in `share_requests`, and what they take to their own cloud in `link_shares`.
+A link goes where its file goes, and ends with it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import FieldError, Invalid, NotFound
-from opencloudmesh.protocol.protocols import READ
-from opencloudmesh.server import shares
+from opencloudmesh.protocol.protocols import READ, WRITE
+from opencloudmesh.server import locks, shares
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import links
+from opencloudmesh.server.shares import Keep
 from opencloudmesh.server.subtrees import at_or_below
 
-ASK = "ask"  # the mode: visitors can ask, and see nothing
+ASK, VIEW, UPLOAD, EDIT = "ask", "read", "upload", "edit"
+
+# What visitors may do: ask and see nothing; read; put files there and see nothing (CVE-2021-35949); read and write.
+MODES = {ASK: frozenset[str](), VIEW: frozenset({READ}), UPLOAD: frozenset[str](), EDIT: frozenset({READ, WRITE})}
 
 Row = sa.Row[Any]
 
@@ -29,15 +34,18 @@ def create(
     *,
     path: str,
     resource_type: str,
+    mode: str = ASK,
     permissions: frozenset[str] = frozenset({READ}),
+    password: str | None = None,
     description: str = "",
     expiration: int | None = None,
 ) -> Row:
-    """A new link. `permissions` are the most that anybody gets by it, `expiration` is until when one can ask.
+    """A new link. `password` is the hash of one, which nobody needs to ask; `expiration` is until when it can be used.
 
-    Raises `Invalid` naming the wrong fields.
+    `permissions` are what somebody gets who asks by it and is let; of any other link the mode says it. Raises
+    `Invalid` naming the wrong fields.
     """
-    wrong = shares.wrong_terms(tx, permissions, expiration)
+    wrong = shares.wrong_terms(tx, permissions, expiration) + _wrong_mode(mode, resource_type)
     if not path:
         wrong.append(FieldError("path", "INVALID"))
     if wrong:
@@ -47,10 +55,11 @@ def create(
         "id": link_id,
         "account": account,
         "token": tx.secret(),
-        "mode": ASK,
+        "mode": mode,
         "path": path,
         "resource_type": resource_type,
-        "permissions": shares.granted_by(permissions),
+        "permissions": shares.granted_by(MODES[mode] or permissions),
+        "password": None if mode == ASK else password,
         "description": description,
         "expiration": expiration,
     }
@@ -73,15 +82,55 @@ def listing(tx: Tx, account: str) -> list[Row]:
     return list(tx.all(query.order_by(links.c.created.desc(), links.c.id)))
 
 
+def change(
+    tx: Tx,
+    link_id: str,
+    *,
+    account: str | None = None,
+    mode: str | None = None,
+    permissions: frozenset[str] | None = None,
+    password: str | Keep | None = Keep.KEEP,
+    description: str | None = None,
+    expiration: int | Keep | None = Keep.KEEP,
+) -> Row:
+    """The owner changes a link; it counts from the next visit on. What is None stays, but `password` and `expiration`.
+
+    With another password, or none, nobody is let in by the old one. Raises `Invalid` naming the wrong fields,
+    `NotFound`.
+    """
+    row = get(tx, link_id, account=account)
+    new_mode = mode or row.mode
+    given = frozenset(row.permissions) if permissions is None else permissions
+    ends = row.expiration if isinstance(expiration, Keep) else expiration
+    wrong = shares.wrong_terms(tx, given, None if ends == row.expiration else ends)
+    wrong += _wrong_mode(new_mode, row.resource_type)
+    if wrong:
+        raise Invalid("The link cannot be changed so.", fields=wrong)
+    values = {
+        "mode": new_mode,
+        "permissions": shares.granted_by(MODES[new_mode] or given),
+        "password": None if new_mode == ASK else row.password if isinstance(password, Keep) else password,
+        "description": row.description if description is None else description,
+        "expiration": ends,
+    }
+    tx.run(links.update().where(links.c.id == row.id).values(**values))
+    if WRITE not in MODES[new_mode]:
+        locks.release_all(tx, row.account, principal(row))
+    return get(tx, row.id)
+
+
 def remove(tx: Tx, link_id: str, *, account: str | None = None) -> None:
-    """Nobody can ask by it any more, and who has asked is forgotten; what was granted stays shared. `NotFound`."""
+    """It leads nowhere any more, and who has asked by it is forgotten. What was granted stays shared. `NotFound`."""
     row = get(tx, link_id, account=account)
     tx.run(links.delete().where(links.c.id == row.id))
+    locks.release_all(tx, row.account, principal(row))
 
 
 def path_removed(tx: Tx, account: str, path: str) -> None:
     """A file or folder is gone: links to it and to anything below it end, with the requests made by them."""
-    tx.run(links.delete().where(links.c.account == account, at_or_below(links.c.path, path)))
+    query = sa.select(links.c.id).where(links.c.account == account, at_or_below(links.c.path, path))
+    for row in tx.all(query):
+        remove(tx, row.id)
 
 
 def opened_by(tx: Tx, token: str) -> Row:
@@ -89,9 +138,45 @@ def opened_by(tx: Tx, token: str) -> Row:
     row = tx.one(sa.select(links).where(links.c.token == token))
     # The index found it; the comparison that decides takes the same time for any token.
     if row is None or not hmac.compare_digest(row.token.encode(), token.encode()) or _is_over(row, tx.now):
-        raise NotFound("This link leads nowhere, or not any more. Ask the person who gave it to you.")
+        raise nowhere()
     return row
+
+
+def mounted_by(tx: Tx, token: str) -> Row | None:
+    """The link that a token is of, where it opens something; None for any other, and for one that ended."""
+    try:
+        row = opened_by(tx, token)
+    except NotFound:
+        return None
+    return None if row.mode == ASK else row
+
+
+def nowhere() -> NotFound:
+    """What a visitor is told of a link that has ended, or that never was."""
+    return NotFound("This link leads nowhere, or not any more. Ask the person who gave it to you.")
+
+
+def principal(row: Row) -> str:
+    """Whose the WebDAV locks are that visitors take."""
+    return f"link:{row.id}"
+
+
+def fetched(tx: Tx, link_id: str) -> None:
+    """A visitor has fetched a file or an archive."""
+    tx.run(links.update().where(links.c.id == link_id).values(downloads=links.c.downloads + 1))
+
+
+def put(tx: Tx, link_id: str, size: int) -> None:
+    """A visitor has put a file of so many bytes there, or a folder."""
+    values = {"uploads": links.c.uploads + 1, "uploaded": links.c.uploaded + size}
+    tx.run(links.update().where(links.c.id == link_id).values(**values))
 
 
 def _is_over(row: Row, now: int) -> bool:
     return row.expiration is not None and row.expiration <= now
+
+
+def _wrong_mode(mode: str, resource_type: str) -> list[FieldError]:
+    if mode not in MODES or (mode == UPLOAD and resource_type != "folder"):
+        return [FieldError("mode", "INVALID")]
+    return []

@@ -23,7 +23,7 @@ from opencloudmesh.server import accounts, audit, contacts, news, outbox, peers,
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import received
 from opencloudmesh.server.subtrees import at_or_below
-from opencloudmesh.server.trees import MAX_NAME, join
+from opencloudmesh.server.trees import join, numbered
 
 PENDING, ACCEPTED, DECLINED = "pending", "accepted", "declined"
 UNSHARED, EXPIRED, REMOVED = "unshared", "expired", "removed"
@@ -51,7 +51,6 @@ OPEN = (PENDING, ACCEPTED)  # the sender still counts on us
 FOLDER = "Shares"  # where received shares appear in the receiver's tree
 RESOURCE_TYPES = ("file", "folder")
 CONFIRM_AFTER = 900  # seconds after which a share that seems to be gone is looked at again
-MAX_SUFFIX = 16  # characters that are kept behind the number of a second share of a name
 
 Row = sa.Row[Any]
 
@@ -311,14 +310,10 @@ def _free_path(tx: Tx, row: Row, exists: Callable[[str, str], bool]) -> str:
     """`Shares/<name>`, with a number behind the name where that is taken."""
     query = sa.select(received.c.path).where(received.c.account == row.account, received.c.path.is_not(None))
     taken = {path.casefold() for (path,) in tx.all(query)}
-    stem, dot, suffix = row.name.rpartition(".")
-    if not stem.strip(".") or len(suffix) > MAX_SUFFIX:
-        stem, dot, suffix = row.name, "", ""
     number, path = 1, join(FOLDER, row.name)
     while path.casefold() in taken or exists(row.account, path):
         number += 1
-        end = f" ({number}){dot}{suffix}"
-        path = join(FOLDER, stem.encode()[: MAX_NAME - len(end.encode())].decode(errors="ignore") + end)
+        path = join(FOLDER, numbered(row.name, number))
     return path
 
 

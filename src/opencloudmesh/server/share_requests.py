@@ -41,7 +41,7 @@ OF_SERVER, OF_ASKER = 200, 20  # of those without a link: from one server, and f
 MAX_ADDRESS = 512  # characters; OpenCloud's, which are the longest, have less than 200
 
 # What a URL of ours may begin with that names something: the rest is a token, a share's id, or a path of the owner's.
-OF_LINK, OF_SHARE = ("/ask/",), ("/dav/ocm/",)
+OF_LINK, OF_SHARE = ("/ask/", "/s/"), ("/dav/ocm/",)
 OF_FILE = ("/files/", "/download/", "/share/", "/link/")
 OF_PERSON = "/dav/files/"
 

@@ -72,11 +72,12 @@ def offer(
     permissions: frozenset[str] = frozenset({READ}),
     description: str = "",
     expiration: int | None = None,
+    link: str | None = None,
 ) -> Row:
     """A person shares a file or folder with somebody. The peer is told as soon as the worker gets to it.
 
-    Raises `Invalid` naming the wrong fields, `Denied` by the policy, `Conflict` where it is shared with that person
-    already.
+    `link` is the id of the link by which a visitor took it. Raises `Invalid` naming the wrong fields, `Denied` by the
+    policy, `Conflict` where it is shared with that person already.
     """
     wrong = wrong_terms(tx, permissions, expiration)
     if not path:
@@ -99,6 +100,7 @@ def offer(
         "expiration": expiration,
         "secret": tx.secret(),
         "state": PENDING,
+        "link": link,
     }
     tx.run(shares.insert().values(**row, created=tx.now, changed=tx.now))
     outbox.put(tx, host=share_with.host, kind=outbox.SHARE, subject=share_id)

@@ -14,7 +14,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from opencloudmesh.protocol.errors import Conflict, Forbidden, MethodNotAllowed,
 from opencloudmesh.server import disk
 
 USAGE_SECONDS = 60.0  # for so long a user's usage is kept up by what we write ourselves, then walked again
+
+# What the so-manyth of a name is called.
+Numbered = Callable[[str, int], str]
 
 
 class Storage:
@@ -70,14 +73,15 @@ class Storage:
 
     # Changing
 
-    def upload(self, user: str, path: str, file: Path | None = None) -> Upload:
+    def upload(self, user: str, path: str, file: Path | None = None, *, numbered: Numbered | None = None) -> Upload:
         """Begins to replace or create a file, with the one of this disk where that is given.
 
-        `Conflict` without a parent folder, `MethodNotAllowed` on a folder.
+        `numbered`: nothing is replaced; where the name is taken, it lies beside it under that name. Raises `Conflict`
+        without a parent folder, `MethodNotAllowed` on a folder.
         """
         with disk.told(), self._parent(user, path, missing=Conflict) as (chain, name):
-            replaced = disk.replaceable(chain[-1], name)
-        return Upload(self, user, path, replaced, file)
+            replaced = disk.replaceable(chain[-1], name) if numbered is None else 0
+        return Upload(self, user, path, replaced, file, numbered)
 
     def make_folder(self, user: str, path: str) -> os.stat_result:
         """One folder. `Conflict` without a parent folder, `MethodNotAllowed` where something is."""
@@ -295,11 +299,16 @@ class Storage:
 class Upload:
     """A file on its way: in `tmp/` until `commit`, gone after `discard`; a file that was given stays if it fails.
 
-    `size` is what it has so far, `replaced` what the file has that it would replace, both in bytes.
+    `size` is what it has so far, `replaced` what the file has that it would replace, both in bytes. `path` is where it
+    is to be, and after `commit` where it is.
     """
 
-    def __init__(self, storage: Storage, user: str, path: str, replaced: int, given: Path | None = None) -> None:
+    def __init__(
+        self, storage: Storage, user: str, path: str, replaced: int, given: Path | None = None,
+        numbered: Numbered | None = None,
+    ) -> None:  # fmt: skip
         self.path = path
+        self._numbered = numbered
         self.replaced = replaced
         self._storage = storage
         self._user = user
@@ -325,6 +334,9 @@ class Upload:
         now = time.time_ns()
         with storage._changing(self._user, self.path, missing=Conflict) as (folder, name):
             new = disk.look(folder, name) is None
+            if self._numbered is not None:
+                new, name = True, disk.take_name(folder, name, self._numbered)
+                self.path = "/".join([*_parts(self.path)[:-1], name])
             replaced = disk.replaceable(folder, name)
             os.utime(self._descriptor, ns=(now, now if modified_ns is None else modified_ns))
             os.fsync(self._descriptor)

@@ -23,7 +23,7 @@ from opencloudmesh.protocol.errors import Forbidden, Invalid
 
 MAX_NAME = 255  # bytes of UTF-8, what every file system we know holds
 MAX_PATH = 2_000  # bytes of UTF-8: leaves room for the data folder below the 4,096 of the kernel
-MAX_SUFFIX = 16  # characters of a file name that stay behind the number of a second one
+MAX_SUFFIX = 16  # characters of a name that stay behind a number in it
 MAX_DEPTH = 100  # folders: each is an open file while something is changed below it
 
 READ, WRITE, SHARE = "read", "write", "share"
@@ -167,14 +167,22 @@ def check_name(name: str) -> str:
 
 def free_name(name: str, taken: Collection[str]) -> str:
     """The name, with a number where it is taken."""
-    stem, dot, suffix = name.rpartition(".")
-    if not stem.strip(".") or len(suffix) > MAX_SUFFIX:
-        stem, dot, suffix = name, "", ""
     number, free = 1, name
     while free.casefold() in taken:
         number += 1
-        free = f"{stem} ({number}){dot}{suffix}"
-    return check_name(free)
+        free = numbered(name, number)
+    return free
+
+
+def numbered(name: str, number: int) -> str:
+    """The name for the so-manyth of that name, with the number before its ending; the first keeps its own."""
+    if number == 1:
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    if not stem.strip(".") or len(suffix) > MAX_SUFFIX:
+        stem, dot, suffix = name, "", ""
+    end = f" ({number}){dot}{suffix}"
+    return stem.encode()[: MAX_NAME - len(end.encode())].decode(errors="ignore") + end
 
 
 def require(operation: str, permissions: Permissions) -> None:

@@ -22,6 +22,7 @@ STRANGE = ("stranger", "")
 Row = sa.Row[Any]
 
 ASK_PATH = "/ask/"  # where visitors ask for what is behind a link; the token follows
+LINK_PATH = "/s/"  # where they open it, as at Nextcloud and ownCloud
 
 
 def share(row: Row) -> dict[str, Any]:
@@ -41,6 +42,7 @@ def share(row: Row) -> dict[str, Any]:
         "expiration": row.expiration,
         "error": row.error,
         "failingSince": row.failing_since,
+        "link": row.link,
         "created": row.created,
         "changed": row.changed,
     }
@@ -73,16 +75,22 @@ def received(row: Row) -> dict[str, Any]:
 
 
 def link(row: Row, public_url: str, now: int) -> dict[str, Any]:
-    """A row of `links`, with the URL that its owner gives to others while one can ask by it."""
+    """A row of `links`, with the URL that its owner gives to others while it leads anywhere."""
     ended = row.expiration is not None and row.expiration <= now
+    page = ASK_PATH if row.mode == "ask" else LINK_PATH
     return {
         "id": row.id,
         "state": "expired" if ended else "open",
+        "mode": row.mode,
         "path": row.path,
         "resourceType": row.resource_type,
         "permissions": row.permissions,
+        "protected": row.password is not None,
         "description": row.description,
-        "url": None if ended else f"{public_url}{ASK_PATH}{row.token}",
+        "url": None if ended else f"{public_url}{page}{row.token}",
+        "downloads": row.downloads,
+        "uploads": row.uploads,
+        "uploaded": row.uploaded,
         "expiration": row.expiration,
         "created": row.created,
     }

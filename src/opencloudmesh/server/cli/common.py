@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from opencloudmesh.protocol.errors import OcmError
+from opencloudmesh.protocol.errors import FieldError, Invalid, OcmError
 from opencloudmesh.protocol.wire import encode_json
 from opencloudmesh.server import config as settings
 from opencloudmesh.server import migrate
@@ -17,6 +20,7 @@ from opencloudmesh.server.config import Config
 from opencloudmesh.server.database import Database
 from opencloudmesh.server.policy import Denied
 from opencloudmesh.server.trees import READ, SHARE, WRITE
+from opencloudmesh.server.web.shares import end_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,6 +78,27 @@ def opened(data: str) -> Iterator[tuple[Config, Database]]:
 def permissions_of(write: bool, reshare: bool) -> frozenset[str]:
     """What `--write` and `--reshare` give."""
     return frozenset({READ} | ({WRITE} if write else set()) | ({SHARE} if reshare else set()))
+
+
+def end(day: str) -> int:
+    """The end of a day that somebody wrote. Raises `Invalid`."""
+    try:
+        return end_of(day)
+    except ValueError:
+        raise Invalid("Write a day as 2026-12-31.", fields=[FieldError("expires", "INVALID")]) from None
+
+
+def typed_password(variable: str) -> str:
+    """A password: of the environment, or typed twice. Raises `Invalid`."""
+    given = os.environ.get(variable)
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise Invalid(f"Set the password in {variable}.")
+    first = getpass.getpass("Password: ")
+    if first != getpass.getpass("Again: "):
+        raise Invalid("The two passwords differ.")
+    return first
 
 
 def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: bool, one: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Links by which anybody can ask a person for a file or folder, and the requests that come of them."""
+"""Links to a person's files, and the requests that come of them."""
 
 from __future__ import annotations
 
@@ -11,23 +11,30 @@ from opencloudmesh.server import accounts, asked, disk, links, share_requests, v
 from opencloudmesh.server.cli.common import (
     Commands,
     data_option,
+    end,
     json_option,
     opened,
     permissions_of,
     person_option,
     show,
+    typed_password,
 )
+from opencloudmesh.server.shares import Keep
 from opencloudmesh.server.storage import Storage
 from opencloudmesh.server.trees import clean_path
 
-LINK_COLUMNS = ("id", "state", "path", "permissions", "url", "expiration")
+LINK_COLUMNS = ("id", "state", "mode", "path", "protected", "downloads", "url", "expiration")
+MODE = click.Choice(list(links.MODES))
 ASKED_COLUMNS = ("id", "state", "owner", "share", "error")
 REQUEST_COLUMNS = ("id", "state", "path", "address", "verified")
 
 
 @click.group("link", cls=Commands)
 def link_group() -> None:
-    """Links by which anybody can ask for a file or folder, without seeing it."""
+    """Links by which anybody can open a file or folder, or ask for it.
+
+    The password of a link is taken from OCM_LINK_PASSWORD, where one is asked for.
+    """
 
 
 @link_group.command("create")
@@ -35,27 +42,69 @@ def link_group() -> None:
 @json_option
 @person_option()
 @click.argument("path")
-@click.option("--write", is_flag=True, help="Those to whom they say yes may change it.")
-@click.option("--reshare", is_flag=True, help="Those to whom they say yes may share it on.")
+@click.option("--mode", type=MODE, default=links.ASK, help="What whoever has it may do; without it: ask for PATH.")
+@click.option("--password", is_flag=True, help="It has a password, which is asked for.")
+@click.option("--expires", metavar="DAY", help="The last day on which it leads anywhere, as 2026-12-31, in UTC.")
+@click.option("--write", is_flag=True, help="Those who ask and get a yes may change it.")
+@click.option("--reshare", is_flag=True, help="Those who ask and get a yes may share it on.")
 @click.option("--description", default="", help="What visitors are told.")
-def link_create(data: str, as_json: bool, account: str, path: str, write: bool, reshare: bool,
-                description: str) -> None:  # fmt: skip
-    """Make a link by which anybody can ask for PATH of a person's files."""
+def link_create(data: str, as_json: bool, account: str, path: str, mode: str, password: bool, expires: str | None,
+                write: bool, reshare: bool, description: str) -> None:  # fmt: skip
+    """Make a link to PATH of a person's files."""
     with opened(data) as (config, database):
         database.read_now(lambda tx: accounts.get(tx, account))
         cleaned = clean_path(path)
         is_folder = disk.is_folder(Storage(config.data).stat(account, cleaned))
+        hashed = _hashed() if password else None
         row = database.write_now(
             lambda tx: links.create(
                 tx,
                 account,
                 path=cleaned,
                 resource_type="folder" if is_folder else "file",
-                permissions=permissions_of(write, reshare),
+                mode=mode,
+                permissions=frozenset({"read"} | ({"write"} if write else set()) | ({"share"} if reshare else set())),
+                password=hashed,
                 description=description,
+                expiration=end(expires) if expires else None,
             )
         )
         show([views.link(row, config.public_url, row.created)], LINK_COLUMNS, as_json=as_json, one=True)
+
+
+@link_group.command("change")
+@data_option
+@json_option
+@person_option()
+@click.argument("link_id", metavar="ID")
+@click.option("--mode", type=MODE, help="What whoever has it may do from now on.")
+@click.option("--password/--no-password", default=None, help="It has another password, which is asked for; or none.")
+@click.option("--expires", metavar="DAY", help="The last day on which it leads anywhere, or `never`.")
+@click.option("--description", help="What visitors are told.")
+def link_change(data: str, as_json: bool, account: str, link_id: str, mode: str | None, password: bool | None,
+                expires: str | None, description: str | None) -> None:  # fmt: skip
+    """Change the link ID; what is not named stays as it is."""
+    with opened(data) as (config, database):
+        hashed = Keep.KEEP if password is None else _hashed() if password else None
+        row, now = database.write_now(
+            lambda tx: (
+                links.change(
+                    tx,
+                    link_id,
+                    account=account,
+                    mode=mode,
+                    password=hashed,
+                    description=description,
+                    expiration=Keep.KEEP if expires is None else None if expires == "never" else end(expires),
+                ),
+                tx.now,
+            )
+        )
+        show([views.link(row, config.public_url, now)], LINK_COLUMNS, as_json=as_json, one=True)
+
+
+def _hashed() -> str:
+    return accounts.hash_password(typed_password("OCM_LINK_PASSWORD"))
 
 
 @link_group.command("list")
@@ -74,7 +123,7 @@ def link_list(data: str, as_json: bool, account: str) -> None:
 @person_option()
 @click.argument("link_id", metavar="ID")
 def link_remove(data: str, account: str, link_id: str) -> None:
-    """Let nobody ask by the link ID any more, and forget who has asked."""
+    """Let the link ID lead nowhere any more, and forget who has asked by it."""
     with opened(data) as (_, database):
         database.write_now(lambda tx: links.remove(tx, link_id, account=account))
         click.echo("The link was removed.")

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import sys
-
 import click
 
-from opencloudmesh.protocol.errors import Invalid
 from opencloudmesh.server import accounts, factors, operators, views
-from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, show
+from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, show, typed_password
 from opencloudmesh.server.storage import Storage
 
 
@@ -28,7 +23,7 @@ def user() -> None:
 def user_add(data: str, name: str, full_name: str, email: str, operator: bool) -> None:
     """Add a person. The password is taken from OCM_PASSWORD, or asked for."""
     with opened(data) as (config, database):
-        stored = accounts.hash_password(_password())
+        stored = accounts.hash_password(typed_password("OCM_PASSWORD"))
         account = database.write_now(
             lambda tx: operators.add(tx, name, stored, name=full_name, email=email, operator=operator)
         )
@@ -66,7 +61,7 @@ def user_remove(data: str, name: str, with_files: bool) -> None:
 def user_passwd(data: str, name: str) -> None:
     """Set a person's password, from OCM_PASSWORD or asked for."""
     with opened(data) as (_, database):
-        stored = accounts.hash_password(_password())
+        stored = accounts.hash_password(typed_password("OCM_PASSWORD"))
         database.write_now(lambda tx: operators.set_password(tx, name, stored))
         click.echo(f"The password of {name} was changed.")
 
@@ -90,15 +85,3 @@ def user_reset_factors(data: str, name: str) -> None:
     with opened(data) as (_, database):
         database.write_now(lambda tx: factors.reset(tx, name))
         click.echo(f"{name} has no second factor any more, and signs in with the password alone.")
-
-
-def _password() -> str:
-    given = os.environ.get("OCM_PASSWORD")
-    if given is not None:
-        return given
-    if not sys.stdin.isatty():
-        raise Invalid("Set the password in OCM_PASSWORD.")
-    first = getpass.getpass("Password: ")
-    if first != getpass.getpass("Again: "):
-        raise Invalid("The two passwords differ.")
-    return first

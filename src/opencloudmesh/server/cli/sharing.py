@@ -5,13 +5,12 @@ from __future__ import annotations
 import click
 
 from opencloudmesh.protocol.address import Address
-from opencloudmesh.protocol.errors import FieldError, Invalid
+from opencloudmesh.protocol.errors import Invalid
 from opencloudmesh.server import accounts, disk, received, shares, views
-from opencloudmesh.server.cli.common import data_option, json_option, opened, permissions_of, show
+from opencloudmesh.server.cli.common import data_option, end, json_option, opened, permissions_of, show
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.storage import Storage
 from opencloudmesh.server.trees import SHARE, WRITE, clean_path
-from opencloudmesh.server.web.shares import end_of
 
 SHARE_COLUMNS = ("id", "state", "path", "shareWith", "permissions", "failingSince", "error")
 RECEIVED_COLUMNS = ("id", "state", "name", "sender", "permissions", "path")
@@ -45,7 +44,7 @@ def share(data: str, as_json: bool, path: str, share_with: str, owner: str, writ
                 share_with=address,
                 permissions=permissions_of(write, reshare),
                 description=description,
-                expiration=_end(expires) if expires else None,
+                expiration=end(expires) if expires else None,
             )
         )
         show([views.share(row)], SHARE_COLUMNS, as_json=as_json, one=True)
@@ -114,18 +113,11 @@ def change(data: str, as_json: bool, share_id: str, write: bool | None, reshare:
             tx,
             share_id,
             permissions=frozenset(kept | {word for word, said in wanted.items() if said}),
-            expiration=shares.Keep.KEEP if expires is None else None if expires == "never" else _end(expires),
+            expiration=shares.Keep.KEEP if expires is None else None if expires == "never" else end(expires),
         )
 
     with opened(data) as (_, database):
         show([views.share(database.write_now(changed))], (*SHARE_COLUMNS, "expiration"), as_json=as_json, one=True)
-
-
-def _end(day: str) -> int:
-    try:
-        return end_of(day)
-    except ValueError:
-        raise Invalid("Write a day as 2026-12-31.", fields=[FieldError("expires", "INVALID")]) from None
 
 
 @click.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, String, Table, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
 from opencloudmesh.server.schema.tables import metadata
 
@@ -27,6 +27,7 @@ shares = Table(
     Column("changed", BigInteger, nullable=False),
     Column("requirements", JSON, nullable=False, server_default="[]"),  # subset of must-exchange-token, must-use-mfa
     Column("failing_since", BigInteger),  # since when it cannot be told to the peer
+    Column("link", String(36), index=True),  # by which a visitor took it to their own cloud
     Index(None, "owner", "path"),
 )
 
@@ -84,20 +85,24 @@ listings = Table(
     Column("seen", BigInteger, nullable=False),
 )
 
-# Links that a person gives away. So far visitors can only ask for what is behind one (`mode` "ask").
+# Links that a person gives away.
 links = Table(
     "links",
     metadata,
     Column("id", String(36), primary_key=True),
     Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
     Column("token", Text, nullable=False, unique=True),  # its owner may look at it again
-    Column("mode", String(16), nullable=False),
+    Column("mode", String(16), nullable=False),  # ask | read | upload | edit
     Column("path", Text, nullable=False),
     Column("resource_type", String(16), nullable=False),  # file | folder
     Column("permissions", JSON, nullable=False),  # of a share that comes of it
     Column("description", Text, nullable=False, server_default=""),
     Column("expiration", BigInteger),
     Column("created", BigInteger, nullable=False),
+    Column("password", Text),  # argon2id, encoded with its parameters; null: whoever has the link is let in
+    Column("downloads", Integer, nullable=False, server_default="0"),  # files and archives that visitors fetched
+    Column("uploads", Integer, nullable=False, server_default="0"),  # files and folders that visitors put there
+    Column("uploaded", BigInteger, nullable=False, server_default="0"),  # bytes in those
     Index(None, "account", "path"),
 )
 

@@ -22,7 +22,7 @@ from opencloudmesh.server.web import asked, contacts, invites, openapi, security
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.bodies import read_maybe_object, read_object
 from opencloudmesh.server.web.errors import json_response
-from opencloudmesh.server.web.links import NewLink, create, grant, read_grant
+from opencloudmesh.server.web.links import LinkChange, NewLink, change, create, grant, read_grant
 from opencloudmesh.server.web.operator import admit, users
 from opencloudmesh.server.web.shares import NewShare, ShareChange, offer
 
@@ -109,13 +109,20 @@ async def list_links(context: Context, account: Account, _request: Request) -> R
 
 
 async def create_link(context: Context, account: Account, request: Request) -> Response:
-    """I let people ask for a file or folder."""
+    """I make a link to a file or folder."""
     row = await create(context, account, NewLink.read(await read_object(request)))
     return json_response(views.link(row, context.config.public_url, row.created), 201)
 
 
+async def change_link(context: Context, account: Account, request: Request) -> Response:
+    """I change a link."""
+    wanted = LinkChange.read(await read_object(request))
+    row = await change(context, account, request.path_params["id"], wanted)
+    return json_response(views.link(row, context.config.public_url, int(context.clock())))
+
+
 async def delete_link(context: Context, account: Account, request: Request) -> Response:
-    """Nobody shall ask by a link any more."""
+    """A link shall lead nowhere any more."""
     await context.database.write(lambda tx: links.remove(tx, request.path_params["id"], account=account.id))
     return Response(status_code=204)
 
@@ -148,7 +155,7 @@ OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/received/{id}/accept": {"POST": accept},
     "/received/{id}/decline": {"POST": decline},
     "/links": {"GET": list_links, "POST": create_link},
-    "/links/{id}": {"DELETE": delete_link},
+    "/links/{id}": {"PATCH": change_link, "DELETE": delete_link},
     "/requests": {"GET": list_requests},
     "/requests/{id}/grant": {"POST": grant_request},
     "/requests/{id}/refuse": {"POST": refuse_request},

@@ -17,18 +17,19 @@ from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
 
 from opencloudmesh.protocol.errors import Unauthenticated
-from opencloudmesh.server import accounts, app_passwords, factors, limits
+from opencloudmesh.server import accounts, app_passwords, factors, limits, links
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
 
+WRONG = "The user name or the password is wrong."
 REMEMBERED = 10_000  # logins and secrets
 SECONDS = 600.0  # for which one is remembered after it was used
 PREFIX = 8  # characters of a secret that stand for it where guesses are counted
@@ -90,6 +91,11 @@ async def hash_password(password: str) -> str:
     return await asyncio.get_running_loop().run_in_executor(_hashing, accounts.hash_password, password)
 
 
+def visitor_of(request: Request, proxies: Sequence[limits.Network]) -> str:
+    """Whom a visitor of a link counts as; what strangers do there locks nobody out elsewhere."""
+    return f"link {caller_of(request, proxies)}"
+
+
 class Doors:
     """Where people and peers prove who they are."""
 
@@ -141,18 +147,36 @@ class Doors:
         return await self._database.read(look)
 
     async def _check(self, user: str, password: str, known: Known, request: Request) -> Account:
-        digest = self._digest(user, password, known.stored)
-        if known.account is not None and self._known.get(digest, 0.0) > self._clock():
-            self._remember(digest)  # as long as it is used, nobody's guesses lock it out
-            return known.account
-        with self.attempt(request, user):
-            right = await asyncio.get_running_loop().run_in_executor(
-                _hashing, accounts.password_matches, known.stored, password
-            )
-            if known.account is None or not right:
-                raise Unauthenticated("The user name or the password is wrong.")
-        self._remember(digest)
+        await self._matches(user, password, known.stored, self.attempt(request, user), WRONG)
+        if known.account is None:  # it has just gone
+            raise Unauthenticated(WRONG)
         return known.account
+
+    async def link(self, request: Request, link: links.Row, password: str) -> None:
+        """Whether a visitor may open a link: nothing is asked of them, or it is the right password.
+
+        What strangers do here locks nobody out elsewhere. Raises `Unauthenticated`, `TooManyRequests`.
+        """
+        if link.password is None:
+            return
+        if not password:
+            raise Unauthenticated("This link has a password.")
+        guess = self._limits.attempt(visitor_of(request, self._proxies), link.id)
+        await self._matches(link.id, password, link.password, guess, "The password is wrong.")
+
+    async def _matches(
+        self, name: str, password: str, stored: str, attempt: AbstractContextManager[None], wrong: str
+    ) -> None:
+        """Raises `Unauthenticated` with the sentence, where it is not the password of that name; `attempt` counts."""
+        digest = self._digest(name, password, stored)
+        if self._known.get(digest, 0.0) <= self._clock():  # as long as it is used, nobody's guesses lock it out
+            with attempt:
+                right = await asyncio.get_running_loop().run_in_executor(
+                    _hashing, accounts.password_matches, stored, password
+                )
+                if not right:
+                    raise Unauthenticated(wrong)
+        self._remember(digest)
 
     @contextmanager
     def attempt(self, request: Request, name: str) -> Iterator[None]:

@@ -63,7 +63,9 @@ async def read_object(request: Request) -> dict[str, Any]:
 
 
 async def read_maybe_object(request: Request) -> dict[str, Any]:
-    """As `read_object`; an empty body says nothing."""
+    """As `read_object`; an empty body says nothing, whatever kind a client calls it."""
+    if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
+        return {}
     body = await _read_json(request)
     return wire.decode_object(body) if body else {}
 

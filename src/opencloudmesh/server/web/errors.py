@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from opencloudmesh.protocol.errors import OcmError, PeerAway, Unauthenticated
 from opencloudmesh.protocol.tokens import TokenError
 from opencloudmesh.protocol.wire import encode_json
-from opencloudmesh.server.views import ASK_PATH
+from opencloudmesh.server.views import ASK_PATH, LINK_PATH
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,10 @@ def _headers(error: OcmError) -> dict[str, str]:
 
 def _where(scope: Scope) -> str:
     """Method and path, for the log: in one line, whatever was asked for, and without the token of a link."""
-    path = ASK_PATH + "..." if scope["path"].startswith(ASK_PATH) else quote(scope["path"])
+    path = quote(scope["path"])
+    for secret in (ASK_PATH, LINK_PATH):
+        if path.startswith(secret):
+            path = secret + "..."
     return f"{scope['method']} {path}"
 
 

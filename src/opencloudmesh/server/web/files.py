@@ -1,27 +1,32 @@
-"""Files over WebDAV: a person's whole tree at `/dav/files/<user>/`, and what peers may open at `/dav/ocm/`.
+"""Files over WebDAV: a person's whole tree at `/dav/files/<user>/`, and what others may open at `/dav/ocm/`.
 
 A peer's credential selects the share. Nextcloud and ownCloud ask at the root, CERNBox, OpenCloud and oCIS below the
-share's id; either credential works at either place.
+share's id; either credential works at either place. A link is opened there by its token as the user of `Basic`, with
+its password, as at Nextcloud and ownCloud.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from opencloudmesh.protocol.errors import Forbidden, NotFound, Unauthenticated, Unavailable
-from opencloudmesh.server import shares, tokens
+from opencloudmesh.server import links, shares, tokens
 from opencloudmesh.server.context import Context
+from opencloudmesh.server.database import Tx
 from opencloudmesh.server.outgoing import WEBDAV_PATH
 from opencloudmesh.server.trees import Tree
 from opencloudmesh.server.web import dav
-from opencloudmesh.server.web.auth import Doors, share_secret
+from opencloudmesh.server.web.auth import Doors, basic, share_secret
+from opencloudmesh.server.web.linked import count_fetched, putting
 
 OWN_PATH = "/dav/files/"
+PUTS = frozenset({"PUT", "MKCOL", "COPY"})
 MAY_END_SHARES = frozenset({"DELETE", "MOVE", "COPY"})  # and then peers are told
 
 mesh = logging.getLogger("opencloudmesh.mesh")
@@ -46,26 +51,54 @@ async def own(context: Context, doors: Doors, request: Request) -> Response:
 
 
 async def shared(context: Context, doors: Doors, request: Request) -> Response:
-    """What a peer's credential opens."""
-    secret = share_secret(request)
+    """What a peer's credential opens, or the token of a link."""
+    secret, given = share_secret(request), basic(request)
     if secret is None:
         raise Unauthenticated("Show the secret of a share.")
     async with context.audited():
         with doors.secret(request, secret):
-            share = await context.database.read(lambda tx: tokens.opened_by(tx, secret))
-    first, prefix, path = _split(request, WEBDAV_PATH)
-    if first != share.id:  # asked at the root
-        prefix, path = WEBDAV_PATH, request.scope["path"][len(WEBDAV_PATH) :]
-    tree, principal = context.shared_tree(share), shares.principal(share)
+            row, is_link = await context.database.read(lambda tx: _opened_by(tx, secret, with_links=given is not None))
+    if is_link:
+        await doors.link(request, row, given.password if given else "")
+        return await _linked(context, request, row)
+    share, tree = row, context.shared_tree(row)
+    response = await _below(context, request, share.id, tree, shares.principal(share))
+    mesh.info("in  %s %s of the share with %s: %d", request.method, share.path, share.share_with, response.status_code)
+    return response
+
+
+def _opened_by(tx: Tx, secret: str, *, with_links: bool) -> tuple[shares.Row, bool]:
+    """The share, or (True) the link. No secret of the one opens the other. Raises what `tokens.opened_by` raises."""
     try:
-        response = await dav.serve(
+        return tokens.opened_by(tx, secret), False
+    except Unauthenticated:
+        link = links.mounted_by(tx, secret) if with_links else None
+        if link is None:
+            raise
+        return link, True
+
+
+async def _linked(context: Context, request: Request, link: links.Row) -> Response:
+    """What a link opens. What a visitor puts there and fetches is counted."""
+    limited = putting(context, request, link) if request.method in PUTS else nullcontext()
+    with limited:
+        response = await _below(context, request, link.id, context.linked_tree(link), links.principal(link))
+    await count_fetched(context, request, link, response)
+    return response
+
+
+async def _below(context: Context, request: Request, root: str, tree: Tree, principal: str) -> Response:
+    """WebDAV at `/dav/ocm/` and at `/dav/ocm/<root>/`."""
+    first, prefix, path = _split(request, WEBDAV_PATH)
+    if first != root:
+        prefix, path = WEBDAV_PATH, request.scope["path"][len(WEBDAV_PATH) :]
+    try:
+        return await dav.serve(
             request, database=context.database, tree=tree, prefix=prefix, path=path, principal=principal
         )
     except NotFound:
         await _still_there(tree)
         raise
-    mesh.info("in  %s %s of the share with %s: %d", request.method, share.path, share.share_with, response.status_code)
-    return response
 
 
 async def _still_there(tree: Tree) -> None:

@@ -1,18 +1,23 @@
-"""A person gives away a link by which others can ask, and answers those who did: what is looked at before the gesture.
+"""A person gives away a link, changes it, and answers those who ask by it: what is looked at before the gesture.
 
 The API and the pages both come through here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from opencloudmesh.protocol.fields import Fields
 from opencloudmesh.server import links, share_requests
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
+from opencloudmesh.server.shares import Keep
+from opencloudmesh.server.web.auth import hash_password
 from opencloudmesh.server.web.shares import is_folder, read_path, read_permissions
+
+MAX_PASSWORD = 1024  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,9 @@ class NewLink:
     """What a person says of a link that they want: the body of `POST links`, or a form."""
 
     path: str
+    mode: str
     permissions: frozenset[str]
+    password: str = field(repr=False)
     description: str
     expiration: int | None
 
@@ -30,7 +37,9 @@ class NewLink:
         fields = Fields(body)
         wanted = cls(
             path=read_path(fields),
+            mode=fields.text("mode", required=False) or links.ASK,
             permissions=read_permissions(fields),
+            password=fields.text("password", required=False, limit=MAX_PASSWORD),
             description=fields.text("description", required=False),
             expiration=fields.number("expiration"),
         )
@@ -46,16 +55,65 @@ def read_grant(body: dict[str, Any]) -> frozenset[str] | None:
     return permissions
 
 
+@dataclass(frozen=True, slots=True)
+class LinkChange:
+    """What a person says of a link that they change: the body of `PATCH links/{id}`, or a form."""
+
+    mode: str | None
+    permissions: frozenset[str] | None
+    password: str | Keep | None = field(repr=False)
+    description: str | None
+    expiration: int | Keep | None
+
+    @classmethod
+    def read(cls, body: dict[str, Any]) -> LinkChange:
+        """What is not in it stays as it is; a `password` or `expiration` of null is none. Raises `Invalid`."""
+        fields = Fields(body)
+        change = cls(
+            mode=fields.text("mode") if "mode" in body else None,
+            permissions=read_permissions(fields) if "permissions" in body else None,
+            password=_read_password(fields) if "password" in body else Keep.KEEP,
+            description=fields.text("description", required=False) if "description" in body else None,
+            expiration=fields.number("expiration") if "expiration" in body else Keep.KEEP,
+        )
+        fields.check("The change is not complete.")
+        return change
+
+
+def _read_password(fields: Fields) -> str | None:
+    return fields.text("password", required=False, limit=MAX_PASSWORD) or None
+
+
 async def create(context: Context, account: Account, wanted: NewLink) -> links.Row:
     """A new link. Raises what `links.create` raises, `Invalid` for what is not there, `Forbidden`."""
     folder = await is_folder(context, account, wanted.path)
+    password = await hash_password(wanted.password) if wanted.password else None
     return await context.database.write(
         lambda tx: links.create(
             tx,
             account.id,
             path=wanted.path,
             resource_type="folder" if folder else "file",
+            mode=wanted.mode,
             permissions=wanted.permissions,
+            password=password,
+            description=wanted.description,
+            expiration=wanted.expiration,
+        )
+    )
+
+
+async def change(context: Context, account: Account, link_id: str, wanted: LinkChange) -> links.Row:
+    """A link is changed. Raises what `links.change` raises."""
+    password = await hash_password(wanted.password) if isinstance(wanted.password, str) else wanted.password
+    return await context.database.write(
+        partial(
+            links.change,
+            link_id=link_id,
+            account=account.id,
+            mode=wanted.mode,
+            permissions=wanted.permissions,
+            password=password,
             description=wanted.description,
             expiration=wanted.expiration,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from opencloudmesh.protocol.share_requests import MAX_SHARE
-from opencloudmesh.server import asked, share_requests
+from opencloudmesh.server import asked, links, share_requests
 from opencloudmesh.server.web.openapi.parts import (
     ID,
     MAYBE_MOMENT,
@@ -20,25 +20,51 @@ from opencloudmesh.server.web.openapi.parts import (
     states,
 )
 
+MODE: Schema = {
+    "type": "string",
+    "enum": list(links.MODES),
+    "description": "what visitors may do: `ask` for it without seeing it, `read`, `upload` without seeing what is "
+    "there (folders only), `edit`",
+}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+PASSWORD: Schema = {"minLength": 8, "maxLength": 1024, "writeOnly": True, "description": "that visitors have to show"}
+
 SCHEMAS: dict[str, Schema] = {
     "NewLink": shape(
         {
             "path": {**TEXT, "minLength": 1, "description": "in your files, e.g. Reports/2026.odt"},
-            "permissions": PERMISSIONS,
-            "expiration": {**MAYBE_MOMENT, "minimum": 0, "description": "until when people can ask; unix seconds"},
+            "mode": {**MODE, "default": "ask"},
+            "permissions": {**PERMISSIONS, "description": "of who asks and is let; in other modes the mode says it"},
+            "password": {**TEXT, **PASSWORD},
+            "expiration": {**MAYBE_MOMENT, "minimum": 0, "description": "until when it can be used; unix seconds"},
             "description": {**TEXT, "description": "what visitors are told of it"},
         },
-        optional=frozenset({"permissions", "expiration", "description"}),
+        optional=frozenset({"mode", "permissions", "password", "expiration", "description"}),
+    ),
+    "LinkChange": shape(
+        {
+            "mode": MODE,
+            "permissions": PERMISSIONS,
+            "password": {**MAYBE_TEXT, **PASSWORD, "description": "the new one; null: it has none any more"},
+            "expiration": {**MAYBE_MOMENT, "minimum": 0, "description": "unix seconds; null: it has no end"},
+            "description": TEXT,
+        },
+        optional=frozenset({"mode", "permissions", "password", "expiration", "description"}),
     ),
     "Link": shape(
         {
             "id": TEXT,
             "state": {"type": "string", "enum": ["open", "expired"]},
+            "mode": MODE,
             "path": TEXT,
             "resourceType": RESOURCE_TYPE,
             "permissions": PERMISSIONS,
+            "protected": {"type": "boolean", "description": "whether it has a password"},
             "description": TEXT,
             "url": {**MAYBE_TEXT, "description": "the page to give to others, while it is open"},
+            "downloads": {**COUNT, "description": "files and archives that visitors fetched"},
+            "uploads": {**COUNT, "description": "files and folders that visitors put there"},
+            "uploaded": {**COUNT, "description": "bytes in those"},
             "expiration": MAYBE_MOMENT,
             "created": MOMENT,
         }
@@ -90,7 +116,7 @@ PATHS: dict[str, Schema] = {
     "/links": {
         "get": operation("The links that I gave away, newest first.", 200, array_of("Link")),
         "post": operation(
-            "I let people ask for a file or folder.",
+            "I make a link to a file or folder, by which people can open it or ask for it.",
             201,
             reference("Link"),
             errors=(400, 403, 413, 415),
@@ -99,7 +125,14 @@ PATHS: dict[str, Schema] = {
     },
     "/links/{id}": {
         "parameters": [ID],
-        "delete": operation("Nobody shall ask by it any more; who has asked is forgotten.", 204, errors=(404,)),
+        "patch": operation(
+            "I change a link; what is not named stays as it is.",
+            200,
+            reference("Link"),
+            errors=(400, 404, 413, 415),
+            body="LinkChange",
+        ),
+        "delete": operation("It shall lead nowhere any more; who has asked by it is forgotten.", 204, errors=(404,)),
     },
     "/asked": {
         "get": operation("What I asked others for, newest first.", 200, array_of("Asked")),

@@ -54,6 +54,7 @@ SCHEMAS: dict[str, Schema] = {
                 **MAYBE_MOMENT,
                 "description": "since when their server cannot be told of it; unix seconds",
             },
+            "link": {**MAYBE_TEXT, "description": "id of the link by which a visitor took it to their cloud"},
             "created": MOMENT,
             "changed": MOMENT,
         }

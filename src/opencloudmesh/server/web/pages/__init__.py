@@ -1,8 +1,9 @@
 """The pages that people use: HTML made here, which works without a script, one module for each noun.
 
-Every page but those to sign in, to choose a password by a link (`welcome`), to say where one is from (`wayf`) and to
-ask for something (`ask`) is for the person whose session the cookie names (`login.signed_in`), and shows only what is
-theirs; those under `operator.AREA` are for operators. Every form must come from a page of ours (`check_origin`).
+Every page but those to sign in, to choose a password by a link (`welcome`), to say where one is from (`wayf`) and
+behind links (`ask`, `visitors`) is for the person whose session the cookie names (`login.signed_in`), and shows only
+what is theirs; those under `operator.AREA` are for operators. Every form must come from a page of ours
+(`check_origin`).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from opencloudmesh.server.web.pages import (
     security,
     sending,
     shares,
+    visitors,
     welcome,
 )
 from opencloudmesh.server.web.pages.cookies import HOME
@@ -75,6 +77,7 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/stop/{id}", shares.stop),
     ("GET", "/link/{path:path}", links.show),
     ("POST", "/link/{path:path}", links.create),
+    ("POST", "/links/{id}/change", links.change),
     ("POST", "/links/{id}/remove", links.remove),
     ("GET", "/requests", links.show_requests),
     ("POST", "/requests/{id}/{answer}", links.answer),
@@ -122,6 +125,7 @@ def routes(context: Context, doors: Doors, look: Look) -> list[Route]:
         Route(WAYF_PATH, Wayf(context, look).answer, methods=["GET", "POST"]),
         Route(welcomes.PATH, welcome.endpoint(context, look), methods=["GET", "POST"]),
         Route(ASK_PATH + "{token}", ask.endpoint(context, look), methods=["GET", "POST"]),
+        *visitors.routes(context, doors, look),
         *(_route(context, look, doors, path, dict(handlers)) for path, handlers in by_path.items()),
         *(Route(static.url, _served(static)) for static in STATIC.values()),
     ]

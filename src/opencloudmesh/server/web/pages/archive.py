@@ -15,8 +15,7 @@ from starlette.responses import Response, StreamingResponse
 
 from opencloudmesh.protocol.errors import OcmError
 from opencloudmesh.server.contents import pieces
-from opencloudmesh.server.mounts import UserTree
-from opencloudmesh.server.trees import Entry
+from opencloudmesh.server.trees import Entry, Tree
 from opencloudmesh.server.web.dav.reading import SAFETY
 from opencloudmesh.server.web.pages.files import asked
 from opencloudmesh.server.web.pages.visits import Visit
@@ -30,14 +29,23 @@ EARLIEST, LATEST = 315_532_800, 4_354_819_198  # unix seconds: ZIP knows the yea
 async def download(visit: Visit) -> Response:
     """A folder and all that is in it."""
     path = asked(visit)
-    entries = await visit.tree.list(path)
-    name = quote(f"{path.rpartition('/')[2] or visit.account.id}.zip", safe="")
+    return await packed(visit.tree, path, path.rpartition("/")[2] or visit.account.id)
+
+
+async def packed(tree: Tree, path: str, name: str) -> Response:
+    """A folder of a tree, as an archive of that name. Raises what `Tree.list` raises."""
+    entries = await tree.list(path)
     fields = {
         **SAFETY,
-        "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
+        "Content-Disposition": attachment(f"{name}.zip"),
         "Cache-Control": "private, no-store",
     }
-    return StreamingResponse(made(visit.tree, path, entries), 200, fields, "application/zip")
+    return StreamingResponse(made(tree, path, entries), 200, fields, "application/zip")
+
+
+def attachment(name: str) -> str:
+    """The header by which a browser saves what it gets under a name."""
+    return f"attachment; filename*=UTF-8''{quote(name, safe='')}"
 
 
 class _Sent:
@@ -59,7 +67,7 @@ class _Sent:
         return taken
 
 
-async def made(tree: UserTree, root: str, entries: list[Entry]) -> AsyncIterator[bytes]:
+async def made(tree: Tree, root: str, entries: list[Entry]) -> AsyncIterator[bytes]:
     """The bytes of the archive. Nothing is compressed: most large files are already, and it would hold others up."""
     sent, left_out = _Sent(), list[str]()
     waiting, left = list(reversed(entries)), MAX_ENTRIES
@@ -84,7 +92,7 @@ async def made(tree: UserTree, root: str, entries: list[Entry]) -> AsyncIterator
     yield sent.take()
 
 
-async def _put(archive: ZipFile, tree: UserTree, entry: Entry, name: str) -> AsyncGenerator[None, None]:
+async def _put(archive: ZipFile, tree: Tree, entry: Entry, name: str) -> AsyncGenerator[None, None]:
     """Puts a file into the archive, a piece at a time."""
     content = await tree.read(entry.path)
     with archive.open(_info(content.entry, name), "w", force_zip64=True) as file:

@@ -9,23 +9,21 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from opencloudmesh.protocol.errors import Invalid, NotFound, OcmError, TooManyRequests
-from opencloudmesh.protocol.fields import Fields
-from opencloudmesh.server import accounts, links, share_requests
+from opencloudmesh.protocol.errors import Invalid, OcmError, TooManyRequests
+from opencloudmesh.server import links, share_requests
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.views import ASK_PATH
-from opencloudmesh.server.web.auth import PREFIX, caller_of
+from opencloudmesh.server.views import ASK_PATH, LINK_PATH
+from opencloudmesh.server.web.auth import visitor_of
+from opencloudmesh.server.web.linked import HIDDEN, opened, read_address, slow_down
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.login import Endpoint, check_request
-from opencloudmesh.server.web.pages.visits import DONE, Look, redirect
+from opencloudmesh.server.web.pages.visits import DONE, Look, patient, redirect
 
 # Requests within a minute: of one client by one link, of one client, and by one link. The last is so much more than
 # the others that one client cannot take a link from all.
 OF_CLIENT_BY_LINK, OF_CLIENT, BY_LINK = 20, 100, 400
-SLOWLY = "Too many requests came from where you are. Wait a minute."
-HIDDEN = {"X-Robots-Tag": "noindex, nofollow"}  # a link is for those who were given it
 
 
 def endpoint(context: Context, look: Look) -> Endpoint:
@@ -35,7 +33,9 @@ def endpoint(context: Context, look: Look) -> Endpoint:
         await check_request(request, context)
         if request.method == "POST":
             return await _take(context, look, request)
-        link, owner = await _opened(context, request)
+        link, owner = await opened(context, request, request.path_params["token"])
+        if link.mode != links.ASK:
+            return redirect(LINK_PATH + link.token)
         done = DONE["asked"] if request.query_params.get("done") == "asked" else ""
         return _page(context, look, link, owner, done=done)
 
@@ -45,50 +45,30 @@ def endpoint(context: Context, look: Look) -> Endpoint:
 async def _take(context: Context, look: Look, request: Request) -> Response:
     """The form. What the visitor is told is the same for every address."""
     token, form = request.path_params["token"], await read_form(request)
-    link, owner = await _opened(context, request)
-    fields = Fields(form)
-    address = fields.address("address")
-
-    def store(tx: Tx) -> None:
-        share_requests.ask(tx, links.opened_by(tx, token), address, own_host=context.config.own_host)
-
+    link, owner = await opened(context, request, token)
     try:
-        fields.check("An address looks like name@cloud.example.")
-        _slow_down(context, request, link.id)
-        await context.database.write(store)
+        await ask_for(context, request, link, form)
     except (Invalid, TooManyRequests) as error:
-        response = _page(context, look, link, owner, error=error, address=form.get("address", ""))
-        if error.retry_after is not None:
-            response.headers["Retry-After"] = str(error.retry_after)
-        return response
+        return patient(_page(context, look, link, owner, error=error, address=form.get("address", "")), error)
     return redirect(ASK_PATH + token, "asked")
 
 
-async def _opened(context: Context, request: Request) -> tuple[links.Row, Account]:
-    """The link that the URL names, and whose it is. Raises `NotFound`, `TooManyRequests` for one who guesses."""
-    token: str = request.path_params["token"]
+async def ask_for(context: Context, request: Request, link: links.Row, form: dict[str, str]) -> None:
+    """Somebody at the address in the form asks for what is behind the link. Raises `Invalid`, `TooManyRequests`."""
+    address, who = read_address(form), visitor_of(request, context.config.trusted_proxies)
+    slow_down(
+        context,
+        {
+            f"asking {who} {link.id}": OF_CLIENT_BY_LINK,
+            f"asking {who}": OF_CLIENT,
+            f"asking by {link.id}": BY_LINK,
+        },
+    )
 
-    def find(tx: Tx) -> tuple[links.Row, Account]:
-        link = links.opened_by(tx, token)
-        return link, accounts.get(tx, link.account)
+    def store(tx: Tx) -> None:
+        share_requests.ask(tx, links.opened_by(tx, link.token), address, own_host=context.config.own_host)
 
-    with context.limits.attempt(_caller(context, request), token[:PREFIX], (NotFound,)):
-        return await context.database.read(find)
-
-
-def _caller(context: Context, request: Request) -> str:
-    """Whom a visitor counts as here; what strangers do here locks nobody out elsewhere."""
-    return f"link {caller_of(request, context.config.trusted_proxies)}"
-
-
-def _slow_down(context: Context, request: Request, link_id: str) -> None:
-    """Counts a request. Raises `TooManyRequests`."""
-    who = "asking " + _caller(context, request)
-    keys = {f"{who} {link_id}": OF_CLIENT_BY_LINK, who: OF_CLIENT, f"asking by {link_id}": BY_LINK}
-    for key, limit in keys.items():
-        context.limits.check(key, limit, SLOWLY)
-    for key, limit in keys.items():
-        context.limits.count(key, limit)
+    await context.database.write(store)
 
 
 def _page(

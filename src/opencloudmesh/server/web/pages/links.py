@@ -1,4 +1,4 @@
-"""Links by which anybody can ask for a file or folder, and the requests that come of them, for the owner."""
+"""Links that a person gives away, and the requests that come of them, for their owner."""
 
 from __future__ import annotations
 
@@ -9,38 +9,65 @@ from starlette.responses import Response
 from opencloudmesh.protocol.errors import NotFound, OcmError
 from opencloudmesh.server import links, share_requests, views
 from opencloudmesh.server.trees import READ, SHARE, WRITE
-from opencloudmesh.server.web.links import NewLink, grant
+from opencloudmesh.server.web.links import LinkChange, NewLink, grant
+from opencloudmesh.server.web.links import change as change_link
 from opencloudmesh.server.web.links import create as create_link
 from opencloudmesh.server.web.pages.files import asked, crumbs
 from opencloudmesh.server.web.pages.forms import read_form
-from opencloudmesh.server.web.pages.shares import EMPTY, is_own_folder, read_by, tomorrow
+from opencloudmesh.server.web.pages.shares import EMPTY, is_own_folder, last_day, read_by, tomorrow
 from opencloudmesh.server.web.pages.visits import Visit, redirect
 
 VERDICTS = {share_requests.TYPED: "not verified", "unsigned": "not verified"}
 LABELS = {
+    "mode": "what whoever has it may do",
+    "password": "the password",
     "permissions": "what they may do",
     "expiration": "the day on which it ends",
     "description": "what visitors are told",
 }
+NOTHING = EMPTY | {"mode": links.ASK, "password": "", "open": ""}
 
 
 async def show(visit: Visit) -> Response:
     """The links to one file or folder, and the form for another."""
-    return await _page(visit, asked(visit), EMPTY)
+    return await _page(visit, asked(visit), NOTHING | {"mode": links.VIEW})
 
 
 async def create(visit: Visit) -> Response:
     """A new link."""
-    path, form = asked(visit), EMPTY | await read_form(visit.request)
+    path, form = asked(visit), NOTHING | await read_form(visit.request)
     try:
-        await create_link(visit.context, visit.account, read_by(NewLink.read, path, form))
+        wanted = read_by(NewLink.read, path, form, mode=form["mode"], password=form["password"])
+        await create_link(visit.context, visit.account, wanted)
     except OcmError as error:
         return await _page(visit, path, form, error)
     return redirect(f"/link/{path}", "linked")
 
 
+async def change(visit: Visit) -> Response:
+    """Whoever has it may do more or less, or needs another password; an empty day is no end."""
+    link_id, form = visit.request.path_params["id"], NOTHING | await read_form(visit.request)
+    row = await visit.context.database.read(lambda tx: links.get(tx, link_id, account=visit.account.id))
+    try:
+        await change_link(visit.context, visit.account, link_id, read_by(_read_change, row.path, form, **_said(form)))
+    except OcmError as error:
+        return await _page(visit, row.path, NOTHING, error)
+    return redirect(f"/link/{row.path}", "relinked")
+
+
+def _said(form: dict[str, str]) -> dict[str, str | None]:
+    """An empty password is none only where that is said."""
+    password: dict[str, str | None] = {"password": form["password"] or None}
+    return {"mode": form["mode"], **(password if form["password"] or form["open"] else {})}
+
+
+def _read_change(body: dict[str, Any]) -> LinkChange:
+    """What those may do to whom the owner says yes is not in the form."""
+    return LinkChange.read({name: value for name, value in body.items() if name != "permissions"})
+
+
 async def remove(visit: Visit) -> Response:
-    """Nobody can ask by it any more."""
+    """It leads nowhere any more."""
     link_id = visit.request.path_params["id"]
     await visit.context.database.write(lambda tx: links.remove(tx, link_id, account=visit.account.id))
     return redirect("/requests", "unlinked")
@@ -101,6 +128,7 @@ async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError |
         links=_shown(visit, [row for row in rows if row.path == path]),
         form=form,
         tomorrow=tomorrow(visit),
+        last_day=last_day,
         labels=LABELS,
     )
 

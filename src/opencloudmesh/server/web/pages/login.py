@@ -19,7 +19,7 @@ from opencloudmesh.server.web.dav.call import check_target
 from opencloudmesh.server.web.pages import second
 from opencloudmesh.server.web.pages.cookies import HOME, delete_cookie, enter, local, set_cookie, shown
 from opencloudmesh.server.web.pages.forms import read_form, skip_form
-from opencloudmesh.server.web.pages.visits import DONE, UPLOADS_PATH, Look, Visit, check_origin, redirect
+from opencloudmesh.server.web.pages.visits import DONE, UPLOADS_PATH, Look, Visit, check_origin, patient, redirect
 
 FOR_SCRIPTS = UPLOADS_PATH  # scripts of ours ask there, which are told errors and not sent to a page
 Handler = Callable[[Visit], Awaitable[Response]]
@@ -91,10 +91,7 @@ async def _sign_in(context: Context, look: Look, doors: Doors, request: Request)
     try:
         account, more = await doors.check(user, form.get("password", ""), request)
     except (Unauthenticated, TooManyRequests) as error:
-        response = look.page("login.html", error.status, {"next": target, "user": user, "error": error})
-        if error.retry_after is not None:
-            response.headers["Retry-After"] = str(error.retry_after)
-        return response
+        return patient(look.page("login.html", error.status, {"next": target, "user": user, "error": error}), error)
     if more:
         return await second.begin(context, look, account.id, target)
     return await enter(context, request, account.id, target, strong=False)

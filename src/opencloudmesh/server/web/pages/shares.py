@@ -92,7 +92,7 @@ async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError |
         states=STATES,
         live=shares.LIVE,
         tomorrow=tomorrow(visit),
-        last_day=lambda row: "" if row.expiration is None else _day(row.expiration - 1),
+        last_day=last_day,
         labels=LABELS,
     )
 
@@ -109,12 +109,13 @@ async def is_own_folder(visit: Visit, path: str, cannot: str) -> bool:
         raise Forbidden(f"This belongs to somebody else, who shared it with you. {cannot}") from None
 
 
-def read_by(read: Callable[[dict[str, Any]], T], path: str, form: dict[str, str]) -> T:
-    """The form, by the same rules as the API. Raises `Invalid` naming every wrong field."""
+def read_by(read: Callable[[dict[str, Any]], T], path: str, form: dict[str, str], **more: Any) -> T:
+    """The form, and `more`, by the same rules as the API. Raises `Invalid` naming every wrong field."""
     permissions = [READ]
     permissions += [WRITE] if form["access"] == "write" else []
     permissions += [SHARE] if form["reshare"] else []
     body = {"path": path, "shareWith": form["address"].strip(), "permissions": permissions, "description": form["note"]}
+    body |= more
     try:
         return read({**body, "expiration": end_of(form["expires"]) if form["expires"] else None})
     except ValueError:
@@ -129,6 +130,11 @@ def read_by(read: Callable[[dict[str, Any]], T], path: str, form: dict[str, str]
 def tomorrow(visit: Visit) -> date:
     """The first day on which something may end."""
     return _day(visit.context.clock()) + timedelta(days=1)
+
+
+def last_day(expiration: int | None) -> str:
+    """The last day on which something is in force, as a form has it; "" where it has no end."""
+    return "" if expiration is None else str(_day(expiration - 1))
 
 
 def _day(seconds: float) -> date:

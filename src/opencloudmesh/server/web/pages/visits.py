@@ -67,8 +67,9 @@ DONE = {
     "blocked": "The contact is blocked. Nothing is taken from them any more.",
     "unblocked": "The contact is no longer blocked.",
     "imported": "The contacts in the file were added.",
-    "linked": "The link was made. Copy it and give it to whoever may ask.",
-    "unlinked": "The link was removed. Nobody can ask by it any more.",
+    "linked": "The link was made. Copy it and give it to whoever may use it.",
+    "relinked": "The link was changed. It counts from now on.",
+    "unlinked": "The link was removed. It leads nowhere any more.",
     "granted": "Shared. Their cloud is being told.",
     "refused": "Refused. Nobody is told.",
     "factor-off": "The second factor is off. Signing in asks only for your password.",
@@ -76,6 +77,7 @@ DONE = {
     "session-ended": "Signed out there.",
     "asking": "Asked. Their cloud is being told; this page shows what becomes of it.",
     "asked": "Thank you. The owner will be asked, and if they say yes, your cloud tells you.",
+    "taken": "Thank you. It is on its way to that address: your own cloud asks you whether you want it.",
     "welcome": "Your password is set. Sign in with it.",
     "user-added": "The user was added.",
     "user-removed": "The user was removed, and what they shared has ended.",
@@ -192,6 +194,13 @@ def redirect(path: str, done: str = "") -> Response:
     """Another page, after a form: `path` is one of ours, not encoded."""
     query = f"?done={done}" if done else ""
     return RedirectResponse(quote(path) + query, 303, {"Cache-Control": "no-store"})
+
+
+def patient(response: Response, error: OcmError) -> Response:
+    """A page that tells an error, with when to try again."""
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def check_origin(request: Request, config: Config) -> None:

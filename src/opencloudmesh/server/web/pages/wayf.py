@@ -31,7 +31,7 @@ from opencloudmesh.server.database import Tx
 from opencloudmesh.server.web.auth import caller_of
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.login import check_request
-from opencloudmesh.server.web.pages.visits import Look
+from opencloudmesh.server.web.pages.visits import Look, patient
 
 SHOWN = 50  # servers; who does not find theirs searches for it
 
@@ -131,6 +131,4 @@ class Wayf:
         shown = {"members": [], "more": False, "code": "", "chosen": "", **values, "error": error}
         response = self._look.page("wayf.html", error.status if error else 200, shown)
         response.headers["Content-Security-Policy"] = self._policy
-        if error is not None and error.retry_after is not None:
-            response.headers["Retry-After"] = str(error.retry_after)
-        return response
+        return response if error is None else patient(response, error)

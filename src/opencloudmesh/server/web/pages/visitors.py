@@ -1,0 +1,317 @@
+"""What a visitor sees who was given a link: a file or folder to look at, fetch and take along, or a place to put files.
+
+Every path below is one of the link's tree: nothing outside of it is named, and what is in it is only ever sent as an
+attachment. A link that has ended, one that never was, and one whose file is gone are told in the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from opencloudmesh.protocol.errors import Forbidden, NotFound, OcmError, TooManyRequests, Unauthenticated
+from opencloudmesh.server import links, locks
+from opencloudmesh.server.accounts import Account
+from opencloudmesh.server.context import Context
+from opencloudmesh.server.trees import READ, WRITE, Entry, Tree, check_name, clean_path, free_name, join, parent
+from opencloudmesh.server.views import ASK_PATH, LINK_PATH
+from opencloudmesh.server.web import dav
+from opencloudmesh.server.web.auth import Doors
+from opencloudmesh.server.web.linked import (
+    HIDDEN,
+    REMEMBERED,
+    count_fetched,
+    opened,
+    putting,
+    read_address,
+    remembered,
+    remembers,
+    take,
+)
+from opencloudmesh.server.web.pages.archive import attachment, packed
+from opencloudmesh.server.web.pages.ask import ask_for
+from opencloudmesh.server.web.pages.files import arranged, crumbs
+from opencloudmesh.server.web.pages.forms import Upload, read_form, skip_form
+from opencloudmesh.server.web.pages.login import Endpoint, check_request
+from opencloudmesh.server.web.pages.visits import DONE, Look, patient, redirect
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A request of a visitor."""
+
+    look: Look
+    context: Context
+    doors: Doors
+    request: Request
+    link: links.Row
+    owner: Account
+    is_folder: bool
+
+    @property
+    def home(self) -> str:
+        """The path of the link's page."""
+        return f"{LINK_PATH}{self.link.token}"
+
+    @property
+    def path(self) -> str:
+        """The path in the tree that the URL names."""
+        return clean_path(self.request.path_params.get("path", ""))
+
+    @property
+    def name(self) -> str:
+        """What the file or folder is called."""
+        return str(self.link.path.rpartition("/")[2])
+
+    @property
+    def tree(self) -> Tree:
+        """What they may see and change."""
+        return self.context.linked_tree(self.link)
+
+    def page(self, template: str, error: OcmError | None = None, **values: Any) -> Response:
+        """A page; with an error it says so and has its status."""
+        done = DONE.get(self.request.query_params.get("done", ""), "")
+        own_host = self.context.config.own_host
+        shown = {"link": self.link, "owner": self.owner.name, "host": own_host, "home": self.home, "error": error}
+        response = self.look.page(
+            template, error.status if error else 200, {"done": "" if error else done, "address": "", **shown, **values}
+        )
+        return response if error is None else patient(response, error)
+
+
+Handler = Callable[[Guest], Awaitable[Response]]
+
+
+async def show(guest: Guest) -> Response:
+    """The file, the folder, or the place to put files."""
+    return await _at(guest, guest.path)
+
+
+async def _at(guest: Guest, path: str, error: OcmError | None = None, **values: Any) -> Response:
+    may, entries = links.MODES[guest.link.mode], list[Entry]()
+    if guest.link.mode == links.UPLOAD:
+        return guest.page("drop.html", error)
+    entry = await guest.tree.stat(path)
+    if entry.is_folder:
+        entries = await guest.tree.list(path)
+    elif path:
+        return redirect(f"{guest.home}/download/{path}")
+    return guest.page(
+        "given.html", error, entry=entry, name=guest.name, path=path, crumbs=crumbs(path),
+        entries=arranged(entries, "", ""), may_write=WRITE in may, **{"doing": "", **values},
+    )  # fmt: skip
+
+
+async def download(guest: Guest) -> Response:
+    """A file, whole or in ranges: the very GET of WebDAV, which makes it an attachment."""
+    context = guest.context
+    response = await dav.serve(
+        guest.request,
+        database=context.database,
+        tree=guest.tree,
+        prefix=f"{guest.home}/download",
+        path=guest.path,
+        principal=links.principal(guest.link),
+    )
+    if not guest.path:  # else browsers take the last part of the URL
+        response.headers["Content-Disposition"] = attachment(guest.name)
+    response.headers["Cache-Control"] = "private, no-cache"
+    await count_fetched(context, guest.request, guest.link, response)
+    return response
+
+
+async def download_all(guest: Guest) -> Response:
+    """A folder and all that is in it, as one file."""
+    path = guest.path
+    response = await packed(guest.tree, path, path.rpartition("/")[2] or guest.name)
+    await count_fetched(guest.context, guest.request, guest.link, response)
+    return response
+
+
+async def upload(guest: Guest) -> Response:
+    """Files are put there as they arrive; each is there whole or not at all."""
+    path, body = guest.path, Upload(guest.request)
+
+    async def put() -> None:
+        sees, replace_it = READ in links.MODES[guest.link.mode], False
+        taken = {entry.name.casefold() for entry in await guest.tree.list(path)} if sees and guest.is_folder else set()
+        async for part in body.parts():
+            if part.name == "replace" and part.filename is None:
+                replace_it = await part.text() == "yes"
+            elif part.filename:  # without a file chosen, browsers send one without a name
+                name = check_name(part.filename.rpartition("/")[2])
+                if sees:  # else `LinkTree` finds another name where it is taken
+                    name = name if replace_it else free_name(name, taken)
+                    taken.add(name.casefold())
+                target = join(path, name) if guest.is_folder else ""
+                if sees:
+                    await _unlocked(guest, target, member=True)
+                with putting(guest.context, guest.request, guest.link):
+                    await guest.tree.write(target, part.chunks)
+
+    response = await _changed(guest, put, "uploaded", path, doing="upload")
+    await body.skip()
+    return response
+
+
+async def make_folder(guest: Guest) -> Response:
+    """A new folder."""
+    path, form = guest.path, await read_form(guest.request)
+
+    async def make() -> None:
+        target = join(path, check_name(form.get("name", "").strip()))
+        await _unlocked(guest, target, member=True)
+        with putting(guest.context, guest.request, guest.link):
+            await guest.tree.make_folder(target)
+
+    return await _changed(guest, make, "made", path, doing="folder")
+
+
+async def delete(guest: Guest) -> Response:
+    """A file or folder is gone."""
+    path = guest.path
+    await read_form(guest.request)
+
+    async def remove() -> None:
+        await _unlocked(guest, path, member=True, deep=True)
+        await guest.tree.delete(path)
+
+    guest.context.wake.set()  # peers may have to be told
+    return await _changed(guest, remove, "deleted", parent(path))
+
+
+async def add(guest: Guest) -> Response:
+    """They take it to their own cloud. What they are told is the same for every address there."""
+    form = await read_form(guest.request)
+    try:
+        await take(guest.context, guest.request, guest.link, read_address(form))
+    except OcmError as error:
+        return await _at(guest, "", error, doing="add", address=form.get("address", ""))
+    return redirect(guest.home, "taken")
+
+
+async def enter(guest: Guest) -> Response:
+    """Their browser is let in from now on, if they know the password."""
+    form = await read_form(guest.request)
+    try:
+        await guest.doors.link(guest.request, guest.link, form.get("password", ""))
+    except (Unauthenticated, TooManyRequests) as error:
+        return guest.page("password.html", error, doing="password")
+    response = redirect(guest.home)
+    if guest.link.password is not None:
+        now = int(guest.context.clock())
+        response.set_cookie(
+            _cookie_name(guest.context), remembered(guest.link, now), max_age=REMEMBERED, path=guest.home,
+            secure=_secure(guest.context), httponly=True, samesite="lax",
+        )  # fmt: skip
+    return response
+
+
+async def ask(guest: Guest) -> Response:
+    """They have no password, and ask the owner for a share. They are told the same whoever they are."""
+    form = await read_form(guest.request)
+    if READ not in links.MODES[guest.link.mode]:
+        raise Forbidden("One cannot ask for this.")
+    try:
+        await ask_for(guest.context, guest.request, guest.link, form)
+    except OcmError as error:
+        return guest.page("password.html", error, doing="ask", address=form.get("address", ""))
+    return redirect(guest.home, "asked")
+
+
+# What is behind the path of the link, who may ask, and what answers. `LOCKED` are for those who know no password yet.
+PAGES: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "", show),
+    ("GET", "/files/{path:path}", show),
+    ("GET", "/download", download),
+    ("GET", "/download/{path:path}", download),
+    ("GET", "/archive/{path:path}", download_all),
+    ("POST", "/upload/{path:path}", upload),
+    ("POST", "/folder/{path:path}", make_folder),
+    ("POST", "/delete/{path:path}", delete),
+    ("POST", "/add", add),
+    ("POST", "/password", enter),
+    ("POST", "/ask", ask),
+)
+LOCKED = (enter, ask)
+
+
+def routes(context: Context, doors: Doors, look: Look) -> list[Route]:
+    """The routes of all of them."""
+    return [
+        Route(f"{LINK_PATH}{{token}}{path}", _given(context, doors, look, handler), methods=[method])
+        for method, path, handler in PAGES
+    ]
+
+
+def _given(context: Context, doors: Doors, look: Look, handler: Handler) -> Endpoint:
+    """The endpoint of a page for whoever has a link."""
+
+    async def answer(request: Request) -> Response:
+        await check_request(request, context)
+        link, owner = await opened(context, request, request.path_params["token"])
+        if link.mode == links.ASK:
+            return redirect(ASK_PATH + link.token)
+        try:  # what visitors may not see is there all the same
+            entry = await context.own_tree(link.account).stat(link.path)
+        except NotFound:
+            raise links.nowhere() from None
+        guest = Guest(look, context, doors, request, link, owner, entry.is_folder)
+        response = await (handler if handler in LOCKED or _let_in(guest) else _locked(handler))(guest)
+        response.headers.update(HIDDEN)
+        return response
+
+    return answer
+
+
+def _let_in(guest: Guest) -> bool:
+    if guest.link.password is None:
+        return True
+    cookie = guest.request.cookies.get(_cookie_name(guest.context), "")
+    return remembers(guest.link, cookie, int(guest.context.clock()))
+
+
+def _locked(handler: Handler) -> Handler:
+    """Instead of a page, for those who have to show the password first."""
+
+    async def answer(guest: Guest) -> Response:
+        if handler is show:
+            return guest.page("password.html", doing="")
+        if guest.request.method == "POST":
+            await skip_form(guest.request)
+        return redirect(guest.home)
+
+    return answer
+
+
+async def _unlocked(guest: Guest, path: str, *, member: bool = False, deep: bool = False) -> None:
+    """Raises `Locked` where a WebDAV client holds a lock on what is about to change."""
+    place, who = join(guest.tree.base, path), links.principal(guest.link)
+    await guest.context.database.read(
+        lambda tx: locks.check(tx, guest.link.account, place, (), principal=who, member=member, deep=deep)
+    )
+
+
+async def _changed(
+    guest: Guest, change: Callable[[], Awaitable[None]], done: str, path: str, doing: str = ""
+) -> Response:
+    """The folder again, after something was done in it, or with what stood in the way."""
+    try:
+        await change()
+    except OcmError as error:
+        return await _at(guest, path, error, doing=doing)
+    return redirect(f"{guest.home}/files/{path}" if path else guest.home, done)
+
+
+def _secure(context: Context) -> bool:
+    return urlsplit(context.config.public_url).scheme == "https"
+
+
+def _cookie_name(context: Context) -> str:
+    return "__Secure-link" if _secure(context) else "link"
