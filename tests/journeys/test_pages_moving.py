@@ -8,7 +8,7 @@ import zipfile
 import pytest
 from tests.journeys.test_shares import offered
 
-from opencloudmesh.server import locks, peers, shares
+from opencloudmesh.server import accounts, locks, peers, shares
 from opencloudmesh.server.web.pages import archive
 
 LEFT_OUT = archive.LEFT_OUT
@@ -100,7 +100,7 @@ async def test_a_folder_is_taken_along_as_one_file(one, einstein):
 
 async def test_an_archive_is_sent_as_it_is_made(one):
     one.put("einstein", "large.bin", b"x" * 8_000_000)
-    tree = one.context.tree("einstein")
+    tree = one.context.tree(one.rows(accounts.get, "einstein"))
     sizes = [len(piece) async for piece in archive.made(tree, "", await tree.list(""))]
     assert sum(sizes) > 8_000_000
     assert max(sizes) < 1_500_000

@@ -96,7 +96,7 @@ class World:
         return list(self.database.read_now(lambda tx: tx.all(sa.select(received).order_by(received.c.id))))
 
     def remote(self, index: int = 0) -> RemoteTree:
-        return RemoteTree(self.reach, self.rows()[index])
+        return RemoteTree(self.reach, self.rows()[index], strong=False)
 
     def peer(self) -> sa.Row[Any]:
         found = self.database.read_now(lambda tx: peers.get(tx, HOST))

@@ -65,6 +65,10 @@ class Forbidden(OcmError):
     status = 403
 
 
+class SecondFactorNeeded(Forbidden):
+    """Its owner demands a second factor (`must-use-mfa`), and who asks has passed none."""
+
+
 class NotFound(OcmError):
     """There is no such thing, or not for the one who asks."""
 

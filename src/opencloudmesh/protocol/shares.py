@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from opencloudmesh.protocol.address import Address, plain_id
-from opencloudmesh.protocol.errors import Invalid, NotSupported
+from opencloudmesh.protocol.errors import Forbidden, Invalid, NotSupported
 from opencloudmesh.protocol.fields import INVALID, TOO_LONG, Fields
 from opencloudmesh.protocol.protocols import (
+    MUST_USE_MFA,
     SHARE_PERMISSIONS_PROPERTY,
     Protocols,
     WebDav,
@@ -130,7 +131,12 @@ class ShareAnswer:
 
 
 def encode_protocol(webdav: WebDav, form: Encoding) -> dict[str, Any]:
-    """The `protocol` object, in the form that the peer understands."""
+    """The `protocol` object, in the form that the peer understands.
+
+    Raises `Forbidden` for a demand that the form of 1.0 has no words for: nobody would hold it.
+    """
+    if form.protocol == "options" and MUST_USE_MFA in webdav.requirements:
+        raise Forbidden("That server is too old to be told that a second factor is demanded.")
     part = {
         **dict.fromkeys(form.uri_names, webdav.uri),
         "sharedSecret": webdav.shared_secret,

@@ -155,6 +155,13 @@ SETTINGS = (
     Setting(
         "mail_from", None, "The e-mail address that invites are sent from, e.g. cloud@cloud.example.", _mail_address
     ),
+    Setting(
+        "enforce_mfa",
+        False,
+        "Take shares that demand a second factor, and say so to other servers (`enforce-mfa`). People here open them "
+        "only after they have set one up. Without it such shares are refused.",
+        _flag,
+    ),
     Setting("max_message", 131_072, "The largest message taken from another server, in bytes.", _number(4096, 2**24)),
     Setting(
         "trusted_proxies",
@@ -190,6 +197,7 @@ class Config:
     webdav_receive: str
     smtp: MailServer | None
     mail_from: str
+    enforce_mfa: bool
     max_message: int
     trusted_proxies: tuple[Network, ...]
     link_file_mb: int

@@ -1,7 +1,7 @@
 """What a running cloud is made of, and the few things that need more than one of its parts.
 
 context = Context.build(config)
-tree = context.tree("einstein")
+tree = context.tree(account)
 row = await context.commit(lambda tx: shares.offer(tx, ...))
 await context.close()
 """
@@ -25,6 +25,7 @@ from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.tokens import TokenRequest, TokenResponse
 from opencloudmesh.server import keys, links, migrate, moves, received, rules, share_requests, shares, uploads
+from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.database import Database, Tx
 from opencloudmesh.server.discovery import Lookup
@@ -123,9 +124,9 @@ class Context:
             await self.database.write(denied.record)
             raise
 
-    def tree(self, account: str) -> UserTree:
-        """A person's whole tree."""
-        return UserTree(self.own_tree(account), self.reach, leave=received.decline)
+    def tree(self, account: Account) -> UserTree:
+        """A person's whole tree, as far as it opens to what they have proved (`Account.strong`)."""
+        return UserTree(self.own_tree(account.id), self.reach, leave=received.decline, strong=account.strong)
 
     def own_tree(self, account: str) -> LocalTree:
         """A person's own files, without what others shared with them."""
@@ -142,8 +143,11 @@ class Context:
         return LinkTree(self.storage, self.database, link, largest=largest, total=total, on_removed=self._removed)
 
     async def probe(self, row: Row) -> None:
-        """Looks at the root of a received share, and keeps what it is: a peer may call a folder a file."""
-        await RemoteTree(self.reach, row).look("")
+        """Looks at the root of a received share, and keeps what it is: a peer may call a folder a file.
+
+        Of what demands a second factor that is all that is seen without a person.
+        """
+        await RemoteTree(self.reach, row, strong=True).look("")
 
     @staticmethod
     def _removed(tx: Tx, account: str, path: str, *, by_owner: bool = True) -> None:

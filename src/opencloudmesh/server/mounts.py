@@ -27,6 +27,7 @@ from opencloudmesh.protocol.errors import (
     OcmError,
     PreconditionFailed,
 )
+from opencloudmesh.protocol.protocols import MUST_USE_MFA
 from opencloudmesh.server import listings, locks, properties
 from opencloudmesh.server.contents import pieces, pieces_of
 from opencloudmesh.server.database import Tx
@@ -59,16 +60,21 @@ class Mounts:
 
 
 class UserTree:
-    """The `Tree` of a person. `leave` is run in a transaction when they delete the root of a received share."""
+    """The `Tree` of a person. `leave` is run in a transaction when they delete the root of a received share.
+
+    `strong`: they have passed a second factor. Without one, shares that demand it are listed, can be moved and left,
+    and nothing else (`remote`).
+    """
 
     base = ""
     permissions = ALL
 
-    def __init__(self, local: LocalTree, reach: Reach, *, leave: Leave) -> None:
+    def __init__(self, local: LocalTree, reach: Reach, *, leave: Leave, strong: bool = False) -> None:
         self.account = local.account
         self._local = local
         self._reach = reach
         self._leave = leave
+        self._strong = strong
 
     # Looking
 
@@ -85,7 +91,7 @@ class UserTree:
             except OcmError:
                 if row.path != path:
                     raise
-                return _as_seen(row)
+                return self._as_seen(row)
         below = mounts.below(path)
         try:
             entry = await self._local.stat(path)
@@ -212,7 +218,12 @@ class UserTree:
         return Mounts(tuple(await self._reach.database.read(lambda tx: tx.all(query))))
 
     def _remote(self, row: Row) -> RemoteTree:
-        return RemoteTree(self._reach, row)
+        return RemoteTree(self._reach, row, strong=self._strong)
+
+    def _as_seen(self, row: Row) -> Entry:
+        """The root of a received share, without asking its server."""
+        locked = MUST_USE_MFA in row.requirements and not self._strong
+        return structs.replace(_as_seen(row), locked=locked) if locked else _as_seen(row)
 
     async def _make_real(self, path: str, mounts: Mounts) -> None:
         """Makes the folders of `path` that are there only because something is mounted below them."""
@@ -313,7 +324,7 @@ class UserTree:
             if mounted is None:
                 children[child] = _marked(children.get(child) or _virtual(child, rows), rows)
             else:
-                children[child] = await self._look(child, mounts) if fresh else _as_seen(mounted)
+                children[child] = await self._look(child, mounts) if fresh else self._as_seen(mounted)
         return sorted(children.values(), key=lambda entry: entry.name)
 
 

@@ -32,7 +32,7 @@ def document(config: Config, keys: Keyring, criteria: tuple[str, ...], user_agen
         base_url=config.public_url,
         provider=config.provider,
         webdav_path=WEBDAV_PATH,
-        capabilities=CAPABILITIES,
+        capabilities=(*CAPABILITIES, *(("enforce-mfa",) if config.enforce_mfa else ())),
         criteria=criteria,
         public_key=keys.public_key,
         invite_accept_dialog=config.public_url + ACCEPT_PATH,

@@ -18,6 +18,7 @@ from opencloudmesh.protocol.dialects import dialect_of
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, NotSupported
 from opencloudmesh.protocol.notifications import SHARE_ACCEPTED, SHARE_DECLINED
+from opencloudmesh.protocol.protocols import MUST_USE_MFA
 from opencloudmesh.protocol.shares import NewShare
 from opencloudmesh.server import accounts, audit, contacts, news, outbox, peers, policy
 from opencloudmesh.server.database import Tx
@@ -62,12 +63,16 @@ _BY_PROVIDER_ID = sa.select(received).where(
 )
 
 
-def receive(tx: Tx, share: NewShare, *, own_host: str, verified: str) -> tuple[Row, accounts.Account]:
+def receive(
+    tx: Tx, share: NewShare, *, own_host: str, verified: str, enforce_mfa: bool = True
+) -> tuple[Row, accounts.Account]:
     """Another server offers one of our users a share. Offered twice, stored once, with what was said last.
 
-    `verified` is how the sender is known: "rfc9421", "cavage" or "unsigned". Raises `Denied` for one whom the policy
-    does not let through, `Invalid` naming the field, `NotSupported` for what cannot be used here, `Conflict` for
-    other content under a providerId that is taken.
+    `verified` is how the sender is known: "rfc9421", "cavage" or "unsigned"; `enforce_mfa`: whether this cloud promises
+    a second factor. Once it is here, `remote` holds what it demands, whatever was promised.
+
+    Raises `Denied` for one whom the policy does not let through, `Invalid` naming the field, `NotSupported` for what
+    cannot be used here, `Conflict` for other content under a providerId that is taken.
     """
     if share.share_type != "user":
         raise NotSupported(f"The share type {share.share_type!r} is not supported here.")
@@ -75,6 +80,8 @@ def receive(tx: Tx, share: NewShare, *, own_host: str, verified: str) -> tuple[R
         raise NotSupported(f"The resource type {share.resource_type!r} is not supported here.")
     if share.protocols.webdav is None:
         raise NotSupported("None of the share's protocols is supported here; webdav is.")
+    if MUST_USE_MFA in demanded(share) and not enforce_mfa:
+        raise NotSupported("This cloud does not promise that people here have passed a second factor.")
     account, trust = _recipient(tx, share, own_host, verified)
     if share.expiration is not None and share.expiration <= tx.now:
         raise Invalid("The share has expired already.", fields=[FieldError("expiration", "INVALID")])
@@ -87,6 +94,14 @@ def receive(tx: Tx, share: NewShare, *, own_host: str, verified: str) -> tuple[R
     if known and not _reuses_ids(tx, host):
         raise Conflict("There is another share with this providerId.", fields=[FieldError("providerId", "CONFLICT")])
     return _store(tx, share, account, fingerprint, verified, trust), account
+
+
+def demanded(share: NewShare) -> frozenset[str]:
+    """What is asked of every access: what the webdav part says, and a second factor if any part does."""
+    parts = (share.protocols.webdav, share.protocols.webapp)
+    mfa = any(part is not None and MUST_USE_MFA in part.requirements for part in parts)
+    webdav = share.protocols.webdav.requirements if share.protocols.webdav is not None else frozenset()
+    return webdav | {MUST_USE_MFA} if mfa else webdav
 
 
 def get(tx: Tx, received_id: str, *, account: str | None = None) -> Row:
@@ -285,7 +300,7 @@ def _store(tx: Tx, share: NewShare, account: accounts.Account, fingerprint: str,
         "owner_name": share.owner_display_name,
         "resource_type": share.resource_type,
         "permissions": sorted(webdav.permissions),
-        "requirements": sorted(webdav.requirements),
+        "requirements": sorted(demanded(share)),
         "protocols": list(share.protocols.names),
         "uri": webdav.uri,
         "secret": webdav.shared_secret,

@@ -3,6 +3,9 @@
 Looking (`stat`, `list`) asks the peer, waits a few seconds, and then shows what was seen last. A peer that did not
 answer in time is left alone while its circuit is open, and costs nothing; an answer that comes late is still kept.
 Everything else needs the peer. What may be done is decided over there; `received.permissions` is for display.
+
+Where the owner demands a second factor (`must-use-mfa`), this is the one place that holds it: there is no tree of the
+share, and so no file, no listing and nothing that was seen of it before, for who has passed none.
 """
 
 from __future__ import annotations
@@ -20,8 +23,17 @@ from opencloudmesh.client.dav import DavClient
 from opencloudmesh.client.multistatus import RemoteEntry, etag_of
 from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import Discovery
-from opencloudmesh.protocol.errors import BadAnswer, Forbidden, NotFound, PeerAway, Refused, Unavailable, Unreachable
-from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN
+from opencloudmesh.protocol.errors import (
+    BadAnswer,
+    Forbidden,
+    NotFound,
+    PeerAway,
+    Refused,
+    SecondFactorNeeded,
+    Unavailable,
+    Unreachable,
+)
+from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, MUST_USE_MFA
 from opencloudmesh.protocol.tokens import TokenResponse, is_invalid_grant
 from opencloudmesh.server import listings, locks, peers, policy, properties, received
 from opencloudmesh.server.database import Database, Tx
@@ -65,9 +77,18 @@ class Reach:
 
 
 class RemoteTree:
-    """A `Tree` at another server. `row` is one of the table `received`, mounted at `row.path`."""
+    """A `Tree` at another server. `row` is one of the table `received`, mounted at `row.path`.
 
-    def __init__(self, reach: Reach, row: Row) -> None:
+    `strong`: who opens it has passed a second factor, or is a server that promises that all who do have. Raises
+    `SecondFactorNeeded`.
+    """
+
+    def __init__(self, reach: Reach, row: Row, *, strong: bool) -> None:
+        if MUST_USE_MFA in row.requirements and not strong:
+            raise SecondFactorNeeded(
+                "Its owner demands a second factor. Set one up on the page Security; "
+                "a program needs an app password that was made there afterwards."
+            )
         self.account: str = row.account
         self.base: str = row.path or ""
         self.permissions = ALL

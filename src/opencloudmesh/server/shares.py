@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
 from opencloudmesh.protocol.notifications import RESHARE_CHANGE_PERMISSION, SHARE_UNSHARED
-from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, PERMISSIONS, READ, WRITE
+from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, MUST_USE_MFA, PERMISSIONS, READ, WRITE
 from opencloudmesh.server import audit, contacts, locks, news, outbox, policy
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import shares, tokens
@@ -73,11 +73,13 @@ def offer(
     description: str = "",
     expiration: int | None = None,
     link: str | None = None,
+    mfa: bool = False,
 ) -> Row:
     """A person shares a file or folder with somebody. The peer is told as soon as the worker gets to it.
 
-    `link` is the id of the link by which a visitor took it. Raises `Invalid` naming the wrong fields, `Denied` by the
-    policy, `Conflict` where it is shared with that person already.
+    `link` is the id of the link by which a visitor took it; with `mfa`, only a server is told that promises that who
+    opens it has passed a second factor. Raises `Invalid` naming the wrong fields, `Denied` by the policy, `Conflict`
+    where it is shared with that person already.
     """
     wrong = wrong_terms(tx, permissions, expiration)
     if not path:
@@ -101,6 +103,7 @@ def offer(
         "secret": tx.secret(),
         "state": PENDING,
         "link": link,
+        "requirements": [MUST_USE_MFA] if mfa else [],
     }
     tx.run(shares.insert().values(**row, created=tx.now, changed=tx.now))
     outbox.put(tx, host=share_with.host, kind=outbox.SHARE, subject=share_id)

@@ -66,6 +66,7 @@ class Entry(msgspec.Struct, frozen=True):
     etag: str  # without quotes, at most 40 characters; a folder's changes when anything below it does
     permissions: Permissions = ALL
     mounted: bool = False  # the root of a received share
+    locked: bool = False  # and it opens only after a second factor, which who looks has not passed
     media_type: str = ""
 
     @property

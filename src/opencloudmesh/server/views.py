@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import normalise_host
 from opencloudmesh.protocol.invites import encode
+from opencloudmesh.protocol.protocols import MUST_USE_MFA
 from opencloudmesh.server.accounts import Account
 
 SPELLINGS = ("link", "invite", "code")
@@ -28,6 +29,7 @@ LINK_PATH = "/s/"  # where they open it, as at Nextcloud and ownCloud
 def share(row: Row) -> dict[str, Any]:
     """A row of `shares`. Times in unix seconds; `error` says why it is not where it should be.
 
+    `mfa`: it opens only after a second factor.
     `failingSince`: since when the other server cannot be told of it or of a change, while that is still tried.
     """
     return {
@@ -40,6 +42,7 @@ def share(row: Row) -> dict[str, Any]:
         "permissions": row.permissions,
         "description": row.description,
         "expiration": row.expiration,
+        "mfa": MUST_USE_MFA in row.requirements,
         "error": row.error,
         "failingSince": row.failing_since,
         "link": row.link,
@@ -65,6 +68,7 @@ def received(row: Row) -> dict[str, Any]:
         "permissions": row.permissions,
         "description": row.description,
         "expiration": row.expiration,
+        "mfa": MUST_USE_MFA in row.requirements,
         "verified": row.verified,
         "trust": row.trust,
         "stranger": row.trust in STRANGE and not row.known,

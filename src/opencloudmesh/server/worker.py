@@ -32,6 +32,7 @@ from opencloudmesh.protocol.errors import (
 )
 from opencloudmesh.protocol.notifications import CHANGES
 from opencloudmesh.protocol.obligations import obligations
+from opencloudmesh.protocol.protocols import MUST_USE_MFA
 from opencloudmesh.protocol.shares import NewShare, ShareAnswer
 from opencloudmesh.protocol.wire import Response
 from opencloudmesh.server import (
@@ -160,7 +161,8 @@ class Worker:
         ))  # fmt: skip
         peer = await self._context.lookup.discover(row.host)
         invited = await read(lambda tx: contacts.invited(tx, share.owner, share.share_with))
-        duties = obligations(peer, can=frozenset(outgoing.CAPABILITIES), invited=invited)
+        mfa = MUST_USE_MFA in share.requirements
+        duties = obligations(peer, can=frozenset(outgoing.CAPABILITIES), invited=invited, mfa=mfa)
         if duties.requirements != frozenset(share.requirements):  # before the peer can come with the secret
             await write(lambda tx: shares.demand(tx, row.subject, duties.requirements))
         dialect = await self._dialect(row.host, peer)

@@ -25,9 +25,10 @@ RECEIVED_COLUMNS = ("id", "state", "name", "sender", "permissions", "path")
 @click.option("--write", is_flag=True, help="They may change it.")
 @click.option("--reshare", is_flag=True, help="They may share it on.")
 @click.option("--expires", metavar="DAY", help="The last day on which they may, as 2026-12-31, in UTC.")
+@click.option("--mfa", is_flag=True, help="It opens only after a second factor.")
 @click.option("--description", default="", help="A few words to them.")
 def share(data: str, as_json: bool, path: str, share_with: str, owner: str, write: bool, reshare: bool,
-          expires: str | None, description: str) -> None:  # fmt: skip
+          expires: str | None, mfa: bool, description: str) -> None:  # fmt: skip
     """Share PATH of a person's files with USER@HOST."""
     with opened(data) as (config, database):
         database.read_now(lambda tx: accounts.get(tx, owner))
@@ -45,6 +46,7 @@ def share(data: str, as_json: bool, path: str, share_with: str, owner: str, writ
                 permissions=permissions_of(write, reshare),
                 description=description,
                 expiration=end(expires) if expires else None,
+                mfa=mfa,
             )
         )
         show([views.share(row)], SHARE_COLUMNS, as_json=as_json, one=True)

@@ -34,7 +34,8 @@ Handler = Callable[[Context, Account, Request], Awaitable[Response]]
 async def me(context: Context, account: Account, _request: Request) -> Response:
     """Who am I here, and what is my OCM Address?"""
     address = str(Address(account.id, context.config.own_host))
-    return json_response({"id": account.id, "name": account.name, "email": account.email, "address": address})
+    said = {"id": account.id, "name": account.name, "email": account.email, "address": address}
+    return json_response({**said, "secondFactor": account.strong})
 
 
 async def list_shares(context: Context, account: Account, _request: Request) -> Response:

@@ -43,7 +43,7 @@ async def own(context: Context, doors: Doors, request: Request) -> Response:
     return await dav.serve(
         request,
         database=context.database,
-        tree=context.tree(account.id),
+        tree=context.tree(account),
         prefix=prefix,
         path=path,
         principal=f"account:{account.id}",

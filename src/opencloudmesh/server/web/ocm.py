@@ -50,12 +50,14 @@ Gesture = Callable[[Context, Sender, wire.Request], Awaitable[Answer]]
 
 async def receive_share(context: Context, sender: Sender, message: wire.Request) -> Answer:
     """A share for one of our people."""
-    share = NewShare.parse(message.body)
+    share, config = NewShare.parse(message.body), context.config
     await speaks_for(context, sender, {"sender": share.sender.host, "owner": share.owner.host})
 
     def receive(tx: Tx) -> Answer:
         sender.admit(tx)
-        row, account = received.receive(tx, share, own_host=context.config.own_host, verified=sender.how)
+        row, account = received.receive(
+            tx, share, own_host=config.own_host, verified=sender.how, enforce_mfa=config.enforce_mfa
+        )
         if row.state == received.PENDING and policy.accepts(tx, row.trust):
             received.accept(tx, row.id, exists=context.storage.exists)
         asked.answered(tx, row)

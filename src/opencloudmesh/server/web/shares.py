@@ -29,6 +29,7 @@ class NewShare:
     permissions: frozenset[str]
     description: str
     expiration: int | None
+    mfa: bool
 
     @classmethod
     def read(cls, body: dict[str, Any]) -> NewShare:
@@ -40,6 +41,7 @@ class NewShare:
             permissions=read_permissions(fields),
             description=fields.text("description", required=False),
             expiration=fields.number("expiration"),
+            mfa=bool(fields.flag("mfa")),
         )
         fields.check("The share is not complete.")
         return wanted
@@ -106,6 +108,7 @@ async def offer(context: Context, account: Account, wanted: NewShare) -> shares.
             permissions=wanted.permissions,
             description=wanted.description,
             expiration=wanted.expiration,
+            mfa=wanted.mfa,
         )
     )
 
@@ -120,6 +123,6 @@ async def is_folder(context: Context, account: Account, path: str) -> bool:
     except NotFound:
         pass
     with suppress(NotFound):
-        await context.tree(account.id).stat(path)
+        await context.tree(account).stat(path)
         raise Forbidden("This belongs to somebody else, who shared it with you.")
     raise Invalid("There is no such file or folder.", fields=[FieldError("path", "NOT_FOUND")])

@@ -19,8 +19,18 @@ from opencloudmesh.server.web.openapi.parts import (
     states,
 )
 
+MFA: Schema = {"type": "boolean", "description": "it opens only after a second factor"}
+
 SCHEMAS: dict[str, Schema] = {
-    "Me": shape({"id": TEXT, "name": TEXT, "email": TEXT, "address": {**TEXT, "description": "OCM Address"}}),
+    "Me": shape(
+        {
+            "id": TEXT,
+            "name": TEXT,
+            "email": TEXT,
+            "address": {**TEXT, "description": "OCM Address"},
+            "secondFactor": {"type": "boolean", "description": "what demands one opens"},
+        }
+    ),
     "NewShare": shape(
         {
             "path": {**TEXT, "minLength": 1, "description": "in your files, e.g. Reports/2026.odt"},
@@ -28,8 +38,9 @@ SCHEMAS: dict[str, Schema] = {
             "permissions": PERMISSIONS,
             "expiration": {**MAYBE_MOMENT, "minimum": 0},
             "description": TEXT,
+            "mfa": {**MFA, "description": "demand a second factor; a server that cannot promise it is not told"},
         },
-        optional=frozenset({"permissions", "expiration", "description"}),
+        optional=frozenset({"permissions", "expiration", "description", "mfa"}),
     ),
     "ShareChange": shape(
         {
@@ -49,6 +60,7 @@ SCHEMAS: dict[str, Schema] = {
             "permissions": PERMISSIONS,
             "description": TEXT,
             "expiration": MAYBE_MOMENT,
+            "mfa": MFA,
             "error": {**MAYBE_TEXT, "description": "why it is not where it should be"},
             "failingSince": {
                 **MAYBE_MOMENT,
@@ -72,6 +84,7 @@ SCHEMAS: dict[str, Schema] = {
             "permissions": PERMISSIONS,
             "description": TEXT,
             "expiration": MAYBE_MOMENT,
+            "mfa": MFA,
             "verified": {"type": "string", "enum": ["rfc9421", "cavage", "unsigned"]},
             "trust": {**TEXT, "description": "why the policy let it in"},
             "stranger": {"type": "boolean", "description": "you do not know the sender, and nobody vouches for them"},

@@ -20,7 +20,7 @@ from opencloudmesh.server.web.shares import offer as offer_share
 
 T = TypeVar("T")
 
-EMPTY = {"address": "", "access": "read", "reshare": "", "expires": "", "note": ""}
+EMPTY = {"address": "", "access": "read", "reshare": "", "mfa": "", "expires": "", "note": ""}
 STATES = {
     shares.PENDING: "On its way",
     shares.SENT: "Delivered, not answered yet",
@@ -46,7 +46,7 @@ async def offer(visit: Visit) -> Response:
     """It is shared; the other cloud is told by the worker."""
     path, form = asked(visit), EMPTY | await read_form(visit.request)
     try:
-        await offer_share(visit.context, visit.account, read_by(NewShare.read, path, form))
+        await offer_share(visit.context, visit.account, read_by(NewShare.read, path, form, mfa=bool(form["mfa"])))
     except OcmError as error:
         return await _page(visit, path, form, error)
     return redirect(f"/share/{path}", "shared")

@@ -105,7 +105,7 @@ class Visit:
     @property
     def tree(self) -> UserTree:
         """Their files."""
-        return self.context.tree(self.account.id)
+        return self.context.tree(self.account)
 
     def page(self, template: str, error: OcmError | None = None, **values: Any) -> Response:
         """A page; with an error it says so and has its status."""
