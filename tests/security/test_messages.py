@@ -146,7 +146,7 @@ async def test_an_unknown_recipient_is_not_found(stage: Stage) -> None:
 
 
 UNSUPPORTED = {
-    "group": {"shareType": "group"},
+    "federation": {"shareType": "federation"},
     "a share type of no version": {"shareType": "planet"},
     "resource type": {"resourceType": "calendar"},
     "ssh": {"protocol": {"name": "multi", "ssh": {"uri": "a@b.example:22/x"}}},

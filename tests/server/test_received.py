@@ -91,7 +91,8 @@ def test_a_person_whose_own_name_ends_in_the_host_is_meant_first(office):
         ({"share_with": Address("einstein", THERE)}, Invalid, "shareWith"),
         ({"share_with": Address("einstein@there.example", HERE)}, Invalid, "shareWith"),
         ({"expiration": NOW}, Invalid, "expiration"),
-        ({"share_type": "group"}, NotSupported, None),
+        ({"share_type": "group"}, Invalid, "shareWith"),  # a person is no group
+        ({"share_type": "federation"}, NotSupported, None),
         ({"resource_type": "calendar"}, NotSupported, None),
         ({"protocols": Protocols("multi", unknown={"ftp": {}})}, NotSupported, None),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import argon2
 import sqlalchemy as sa
@@ -17,6 +17,8 @@ from opencloudmesh.server.schema import accounts, groups, memberships, sessions,
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 MIN_PASSWORD = 8  # characters
 MAX_PASSWORD = 1024
+
+USER, GROUP = SHARE_TYPES = "user", "group"  # whom something can be shared with (IETF-OCM, "Share Creation")
 
 _hasher = argon2.PasswordHasher()
 # Verified against when there is no such account, so that the answer takes as long.
@@ -36,6 +38,14 @@ class Account:
     quota: int | None
     operator: bool = False
     strong: bool = False
+
+
+class Recipient(NamedTuple):
+    """A person or a group, and the accounts that this is."""
+
+    id: str
+    name: str
+    people: tuple[str, ...]
 
 
 def hash_password(password: str) -> str:
@@ -124,6 +134,16 @@ def change(tx: Tx, account_id: str, **values: Any) -> Account:
     if values:
         tx.run(accounts.update().where(accounts.c.id == account_id).values(**values))
     return get(tx, account_id)
+
+
+def addressed(tx: Tx, share_type: str, identifier: str) -> Recipient | None:
+    """Whom an identifier in an OCM Address means; None where that is nobody, or a group with nobody in it."""
+    if share_type == GROUP:
+        row = tx.one(sa.select(groups).where(groups.c.id == identifier))
+        people = tuple(account.id for account in in_group(tx, identifier))
+        return Recipient(row.id, row.name, people) if row is not None and people else None
+    account = find(tx, identifier)
+    return Recipient(account.id, account.name, (account.id,)) if account is not None else None
 
 
 def set_password(tx: Tx, account_id: str, password_hash: str) -> None:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Conflict, NotFound
-from opencloudmesh.server import accounts
+from opencloudmesh.server import accounts, policy, received
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import groups, memberships
+from opencloudmesh.server.schema import received as shares
 
 MAX_MEMBERS = 1_000  # each share for a group is stored once for each of them
 
@@ -52,27 +53,59 @@ def listing(tx: Tx) -> list[Group]:
 
 
 def join(tx: Tx, group_id: str, account_id: str) -> Group:
-    """Somebody is in the group from now on. Again is no error. Raises `NotFound`, `Conflict` where it is full."""
+    """Somebody is in the group from now on, and is offered what is shared with it. Again is no error.
+
+    Raises `NotFound`, `Conflict` where the group is full.
+    """
     group, account = get(tx, group_id), accounts.get(tx, account_id)
     if account.id in group.members:
         return group
     if len(group.members) >= MAX_MEMBERS:
         raise Conflict(f"A group has at most {MAX_MEMBERS} members.")
     tx.run(memberships.insert().values(group=group.id, account=account.id, joined=tx.now))
+    for row in _offered(tx, group_id):
+        _offer_too(tx, row, account_id)
     return get(tx, group_id)
 
 
 def leave(tx: Tx, group_id: str, account_id: str) -> Group:
-    """Somebody is not in the group any more. Raises `NotFound`, also for one who was not."""
+    """Somebody is not in the group any more, and loses at once what is shared with it, unless it is with them too.
+
+    The sender hears of it when they were the last who had not declined. Raises `NotFound`, also for who was not in it.
+    """
     if account_id not in get(tx, group_id).members:
         raise NotFound(f"{account_id} is not in the group {group_id}.")
     of_theirs = (memberships.c.group == group_id, memberships.c.account == account_id)
     tx.run(memberships.delete().where(*of_theirs))
+    for row in received.listing(tx, account_id):
+        if row.group == group_id:
+            received.remove(tx, row.id)
     return get(tx, group_id)
 
 
 def remove(tx: Tx, group_id: str) -> None:
-    """The group is gone; its members stay. Raises `NotFound`."""
+    """The group is gone, and for all of its members what is shared with it. Raises `NotFound`."""
     for account_id in get(tx, group_id).members:
         leave(tx, group_id, account_id)
     tx.run(groups.delete().where(groups.c.id == group_id))
+
+
+def _offered(tx: Tx, group_id: str) -> list[received.Row]:
+    """What is shared with a group and has not ended, each share by the first of its rows."""
+    query = sa.select(shares).where(shares.c.group == group_id, shares.c.state.in_(received.OPEN))
+    rows = tx.all(query.order_by(shares.c.created.desc(), shares.c.id.desc()))
+    return list({(row.host, row.provider_id, row.fingerprint): row for row in rows}.values())
+
+
+def _offer_too(tx: Tx, row: received.Row, account_id: str) -> None:
+    """A share is put before one more member of the group, if the policy and they let its sender in."""
+    try:
+        trust = policy.admit(
+            tx, "share", "in", row.host, account=account_id, address=row.sender, verified=row.verified
+        )  # fmt: skip
+    except policy.Denied as denied:
+        denied.record(tx)
+        return
+    left = [each.id for each in received.together(tx, row) if each.account == account_id]  # who was in it before
+    tx.run(shares.delete().where(shares.c.id.in_(left)))
+    received.offer_to(tx, {**row._mapping, "path": None, "entry": None, "access": None}, account_id, trust)

@@ -75,7 +75,8 @@ def _unshared(tx: Tx, notification: Notification, signed_by: str | None) -> tupl
     if row is None:
         raise NotFound("There is no such share.")
     _check(tx, row, notification, signed_by)
-    received.unshared(tx, row)
+    for each in received.together(tx, row):
+        received.unshared(tx, each)
     return row, row.account
 
 
@@ -87,7 +88,9 @@ def _changed(tx: Tx, notification: Notification, signed_by: str | None) -> tuple
         raise NotSupported("Only the server of its owner changes a share.")
     _check(tx, row, notification, signed_by)
     said = Change.read(notification.content)
-    received.changed(tx, row, said.permissions, row.expiration if said.expiration is None else said.expiration or None)
+    for each in received.together(tx, row):
+        ends = each.expiration if said.expiration is None else said.expiration or None
+        received.changed(tx, each, said.permissions, ends)
     return row, row.account
 
 

@@ -14,7 +14,7 @@ from opencloudmesh.protocol.notifications import SHARE_CHANGE_PERMISSION, USER_R
 from opencloudmesh.protocol.obligations import Obligations
 from opencloudmesh.protocol.protocols import Protocols, WebDav
 from opencloudmesh.protocol.shares import NewShare, encode_protocol
-from opencloudmesh.server.accounts import Account
+from opencloudmesh.server.accounts import SHARE_TYPES, Account
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.keys import Keyring
 
@@ -34,6 +34,7 @@ def document(config: Config, keys: Keyring, criteria: tuple[str, ...], user_agen
         webdav_path=WEBDAV_PATH,
         capabilities=(*CAPABILITIES, *(("enforce-mfa",) if config.enforce_mfa else ())),
         criteria=criteria,
+        share_types=SHARE_TYPES,
         public_key=keys.public_key,
         invite_accept_dialog=config.public_url + ACCEPT_PATH,
         token_end_point=config.public_url + TOKEN_PATH,

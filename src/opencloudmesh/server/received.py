@@ -2,13 +2,16 @@
 
 Removing it here always works at once, whatever the peer does; the peer is told through the outbox. Only the owner's
 side changes what may be done with it: what is stored of permissions is for display.
+
+A share for a group of ours is a row for each member, who accepts or declines for themself. For its sender it is one
+share: `together`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -20,9 +23,11 @@ from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFoun
 from opencloudmesh.protocol.notifications import SHARE_ACCEPTED, SHARE_DECLINED
 from opencloudmesh.protocol.protocols import MUST_USE_MFA
 from opencloudmesh.protocol.shares import NewShare
-from opencloudmesh.server import accounts, audit, contacts, news, outbox, peers, policy
+from opencloudmesh.server import accounts, audit, contacts, locks, news, outbox, peers, policy, properties
+from opencloudmesh.server.accounts import Recipient
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.schema import received
+from opencloudmesh.server.policy import Denied
+from opencloudmesh.server.schema import groups, received
 from opencloudmesh.server.subtrees import at_or_below
 from opencloudmesh.server.trees import join, numbered
 
@@ -55,8 +60,18 @@ CONFIRM_AFTER = 900  # seconds after which a share that seems to be gone is look
 
 Row = sa.Row[Any]
 
-# With whether the sender is among the person's contacts.
-_WITH_SENDER = sa.select(received, contacts.exists(received.c.account, received.c.sender).label("known"))
+# What is said to the sender of a share for a group, unless somebody else in it has the share in one of these states:
+# that the first has accepted, and that the last has declined or left.
+_SPOKEN_FOR = {SHARE_ACCEPTED: (ACCEPTED,), SHARE_DECLINED: OPEN}
+_SAME = ("host", "provider_id", "fingerprint")  # columns in which the rows of one share for a group are the same
+
+_GROUP_NAME = sa.select(groups.c.name).where(groups.c.id == received.c.group).scalar_subquery()
+# With whether the sender is among the person's contacts, and the name of the group.
+_WITH_SENDER = sa.select(
+    received,
+    contacts.exists(received.c.account, received.c.sender).label("known"),
+    _GROUP_NAME.label("group_name"),
+)
 _BY_ID = _WITH_SENDER.where(received.c.id == sa.bindparam("received"))
 _BY_PROVIDER_ID = sa.select(received).where(
     received.c.host == sa.bindparam("from"), received.c.provider_id == sa.bindparam("called")
@@ -65,16 +80,17 @@ _BY_PROVIDER_ID = sa.select(received).where(
 
 def receive(
     tx: Tx, share: NewShare, *, own_host: str, verified: str, enforce_mfa: bool = True
-) -> tuple[Row, accounts.Account]:
-    """Another server offers one of our users a share. Offered twice, stored once, with what was said last.
+) -> tuple[Row, Recipient]:
+    """Another server offers one of our users a share, or a group. Offered twice, stored once, with what was said last.
 
-    `verified` is how the sender is known: "rfc9421", "cavage" or "unsigned"; `enforce_mfa`: whether this cloud promises
-    a second factor. Once it is here, `remote` holds what it demands, whatever was promised.
+    The row is one of `together`. `verified` is how the sender is known: "rfc9421", "cavage" or "unsigned";
+    `enforce_mfa`: whether this cloud promises a second factor. Once it is here, `remote` holds what it demands, whatever
+    was promised.
 
     Raises `Denied` for one whom the policy does not let through, `Invalid` naming the field, `NotSupported` for what
     cannot be used here, `Conflict` for other content under a providerId that is taken.
     """
-    if share.share_type != "user":
+    if share.share_type not in accounts.SHARE_TYPES:
         raise NotSupported(f"The share type {share.share_type!r} is not supported here.")
     if share.resource_type not in RESOURCE_TYPES:
         raise NotSupported(f"The resource type {share.resource_type!r} is not supported here.")
@@ -82,18 +98,43 @@ def receive(
         raise NotSupported("None of the share's protocols is supported here; webdav is.")
     if MUST_USE_MFA in demanded(share) and not enforce_mfa:
         raise NotSupported("This cloud does not promise that people here have passed a second factor.")
-    account, trust = _recipient(tx, share, own_host, verified)
+    recipient, trusts = _recipient(tx, share, own_host, verified)
     if share.expiration is not None and share.expiration <= tx.now:
         raise Invalid("The share has expired already.", fields=[FieldError("expiration", "INVALID")])
     fingerprint = _fingerprint(share)
     host, provider_id = share.sender.host, share.provider_id
     known = tx.all(_BY_PROVIDER_ID, {"from": host, "called": provider_id})
-    same = next((row for row in known if hmac.compare_digest(row.fingerprint, fingerprint)), None)
-    if same is not None:  # its owner may have changed it before we had answered
-        return changed(tx, same, share.protocols.webdav.permissions, share.expiration), account
-    if known and not _reuses_ids(tx, host):
+    same = [row for row in known if hmac.compare_digest(row.fingerprint, fingerprint)]
+    if known and not same and not _reuses_ids(tx, host):
         raise Conflict("There is another share with this providerId.", fields=[FieldError("providerId", "CONFLICT")])
-    return _store(tx, share, account, fingerprint, verified, trust), account
+    if same:  # its owner may have changed it before we had answered
+        rows = [changed(tx, row, share.protocols.webdav.permissions, share.expiration) for row in same]
+    else:
+        stored = _stored(share, recipient, fingerprint, verified)
+        rows = [offer_to(tx, stored, account, trust) for account, trust in trusts.items()]
+    return rows[0], recipient
+
+
+def together(tx: Tx, row: Row) -> list[Row]:
+    """All rows of one share: of one for a group that of each member who was offered it, else the row alone."""
+    if row.group is None:
+        return [row]
+    query = _WITH_SENDER.where(*(received.c[name] == row._mapping[name] for name in _SAME))
+    return list(tx.all(query.order_by(received.c.created, received.c.id)))
+
+
+def offer_to(tx: Tx, stored: Mapping[str, Any], account: str, trust: str) -> Row:
+    """A share is put before one person; `trust` says on which grounds the policy let it in."""
+    received_id = tx.id()
+    personal = {"id": received_id, "account": account, "trust": trust, "state": PENDING}
+    tx.run(received.insert(), {**stored, **personal, "created": tx.now, "changed": tx.now})
+    audit.record(
+        tx, "share", "in", host=stored["host"], account=account, who=stored["sender"], verified=stored["verified"],
+        subject=received_id, reason=trust,
+    )  # fmt: skip
+    row = get(tx, received_id)
+    inform(tx, row, news.OFFERED)
+    return row
 
 
 def demanded(share: NewShare) -> frozenset[str]:
@@ -166,7 +207,10 @@ def path_removed(tx: Tx, account: str, path: str) -> None:
 
 
 def unshared(tx: Tx, row: Row, event: str = news.ENDED) -> None:
-    """The sender has ended it, and the person is told of `event`; said twice it changes nothing."""
+    """The sender has ended it, and the person is told of `event`; said twice it changes nothing.
+
+    Of a share for a group each row ends by itself.
+    """
     if row.state in OPEN:
         outbox.drop(tx, row.id)
         _change(tx, row, "unshared", path=None)
@@ -203,10 +247,10 @@ def missing(tx: Tx, received_id: str) -> None:
 
 def gone(tx: Tx, received_id: str) -> None:
     """It is confirmed that the share is not there any more, while its server is well: it has ended."""
-    row = get(tx, received_id)
-    unshared(tx, row, news.GONE)
     reason = "Its own address says that it is not there any more."
-    audit.record(tx, "share", "in", host=row.host, account=row.account, subject=row.id, reason=reason)
+    for row in together(tx, get(tx, received_id)):
+        unshared(tx, row, news.GONE)
+        audit.record(tx, "share", "in", host=row.host, account=row.account, subject=row.id, reason=reason)
 
 
 def expire(tx: Tx) -> None:
@@ -249,19 +293,31 @@ def _reuses_ids(tx: Tx, host: str) -> bool:
     return dialect_of(Discovery.read(peer.document, peer.base_url)).reuses_provider_id
 
 
-def _recipient(tx: Tx, share: NewShare, own_host: str, verified: str) -> tuple[accounts.Account, str]:
-    """Whom the share is for, and on which grounds its sender is let through.
+def _recipient(tx: Tx, share: NewShare, own_host: str, verified: str) -> tuple[Recipient, dict[str, str]]:
+    """Whom the share is for; and for each of those people, on which grounds its sender is let through.
 
-    Who is not let through does not learn whether the person exists.
+    Who is not let through does not learn whether the person or group exists.
     """
     address, sender = share.share_with, share.sender
     # OpenCloud and CERNBox repeat the host: `id@host@host`.
-    account = accounts.find(tx, address.identifier) or accounts.find(tx, address.local)
-    known = account.id if account is not None else ""
-    trust = policy.admit(tx, "share", "in", sender.host, account=known, address=str(sender), verified=verified)
-    if address.host != own_host or account is None:
+    spellings = (address.identifier, address.local)
+    recipient = next(filter(None, (accounts.addressed(tx, share.share_type, text) for text in spellings)), None)
+    trusts: dict[str, str] = {}
+    refusals: list[Denied] = []
+    for account in recipient.people if recipient else [""]:
+        try:
+            trusts[account] = policy.admit(
+                tx, "share", "in", sender.host, account=account, address=str(sender), verified=verified
+            )
+        except Denied as denied:
+            refusals.append(denied)
+    if not trusts:
+        raise refusals[0]
+    if address.host != own_host or recipient is None:
         raise Invalid("There is no such person here.", fields=[FieldError("shareWith", "NOT_FOUND")])
-    return account, trust
+    for refusal in refusals:  # the share is for the others
+        refusal.record(tx)
+    return recipient, trusts
 
 
 def _fingerprint(share: NewShare) -> str:
@@ -282,13 +338,12 @@ def _fingerprint(share: NewShare) -> str:
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
 
-def _store(tx: Tx, share: NewShare, account: accounts.Account, fingerprint: str, verified: str, trust: str) -> Row:
+def _stored(share: NewShare, recipient: Recipient, fingerprint: str, verified: str) -> dict[str, Any]:
+    """What is kept of a share, the same for everybody to whom it is offered."""
     webdav = share.protocols.webdav
     assert webdav is not None
-    received_id = tx.id()
-    row = {
-        "id": received_id,
-        "account": account.id,
+    return {
+        "group": recipient.id if share.share_type == accounts.GROUP else None,
         "host": share.sender.host,
         "provider_id": share.provider_id,
         "fingerprint": fingerprint,
@@ -306,19 +361,7 @@ def _store(tx: Tx, share: NewShare, account: accounts.Account, fingerprint: str,
         "secret": webdav.shared_secret,
         "expiration": share.expiration,
         "verified": verified,
-        "trust": trust,
-        "state": PENDING,
-        "created": tx.now,
-        "changed": tx.now,
     }
-    tx.run(received.insert(), row)
-    audit.record(
-        tx, "share", "in", host=share.sender.host, account=account.id, who=str(share.sender), verified=verified,
-        subject=received_id, reason=trust,
-    )  # fmt: skip
-    stored = get(tx, received_id)
-    inform(tx, stored, news.OFFERED)
-    return stored
 
 
 def _free_path(tx: Tx, row: Row, exists: Callable[[str, str], bool]) -> str:
@@ -333,6 +376,8 @@ def _free_path(tx: Tx, row: Row, exists: Callable[[str, str], bool]) -> str:
 
 
 def _tell(tx: Tx, row: Row, kind: str) -> None:
+    if any(each.id != row.id and each.state in _SPOKEN_FOR[kind] for each in together(tx, row)):
+        return
     message = outbox.notification(kind, row.resource_type, row.provider_id, row.secret)
     outbox.put(tx, host=row.host, kind=outbox.NOTIFICATION, subject=row.id, message=message)
 
@@ -344,6 +389,9 @@ def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
     tx.run(received.update().where(received.c.id == row.id).values(state=state, changed=tx.now, **values))
     if event != "changed":
         news.settled(tx, row.account, row.id)
+    if row.path is not None and values.get("path", row.path) is None:  # what another puts there is something else
+        properties.forget(tx, row.account, row.path)
+        locks.forget(tx, row.account, row.path)
     changed = tx.one(_BY_ID, {"received": row.id})
     assert changed is not None
     return changed

@@ -54,7 +54,7 @@ def share(row: Row) -> dict[str, Any]:
 def received(row: Row) -> dict[str, Any]:
     """A row of `received`. `verified` says how the sender is known, `path` where it is in the tree.
 
-    `stranger`: the sender was let in with a warning, and is no contact.
+    `group`: of ours that it is for. `stranger`: the sender was let in with a warning, and is no contact.
     """
     return {
         "id": row.id,
@@ -65,6 +65,7 @@ def received(row: Row) -> dict[str, Any]:
         "senderDisplayName": row.sender_name,
         "owner": row.owner,
         "ownerDisplayName": row.owner_name,
+        "group": row.group,
         "permissions": row.permissions,
         "description": row.description,
         "expiration": row.expiration,

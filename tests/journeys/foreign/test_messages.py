@@ -97,7 +97,8 @@ async def test_a_share_is_understood(stranger, cloud, name):
     [
         ({"resourceType": "talk-room", "protocol": {"name": "nctalk", "options": {"sharedSecret": SECRET}}}, 501),
         ({"resourceType": "calendar"}, 501),
-        ({"shareType": "group"}, 501),
+        ({"shareType": "federation"}, 501),
+        ({"shareType": "group"}, 400),  # she is none
         ({"protocol": {"name": "multi", "ssh": {"uri": "a@b:22/c"}}}, 501),
         ({"shareWith": "nobody@{us}"}, 400),
         ({"shareWith": "marie@elsewhere.example"}, 400),

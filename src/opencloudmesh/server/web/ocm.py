@@ -49,19 +49,20 @@ Gesture = Callable[[Context, Sender, wire.Request], Awaitable[Answer]]
 
 
 async def receive_share(context: Context, sender: Sender, message: wire.Request) -> Answer:
-    """A share for one of our people."""
+    """A share for one of our people, or for a group of them."""
     share, config = NewShare.parse(message.body), context.config
     await speaks_for(context, sender, {"sender": share.sender.host, "owner": share.owner.host})
 
     def receive(tx: Tx) -> Answer:
         sender.admit(tx)
-        row, account = received.receive(
+        row, recipient = received.receive(
             tx, share, own_host=config.own_host, verified=sender.how, enforce_mfa=config.enforce_mfa
         )
-        if row.state == received.PENDING and policy.accepts(tx, row.trust):
-            received.accept(tx, row.id, exists=context.storage.exists)
-        asked.answered(tx, row)
-        return {"recipientDisplayName": account.name, "recipientUserId": account.id}
+        for each in received.together(tx, row):
+            if each.state == received.PENDING and policy.accepts(tx, each.trust):
+                received.accept(tx, each.id, exists=context.storage.exists)
+            asked.answered(tx, each)
+        return {"recipientDisplayName": recipient.name, "recipientUserId": recipient.id}
 
     with _guesses(context, sender, f"people, from {share.sender.host}", signed=False):
         return await context.commit(receive)

@@ -81,6 +81,7 @@ SCHEMAS: dict[str, Schema] = {
             "senderDisplayName": TEXT,
             "owner": TEXT,
             "ownerDisplayName": TEXT,
+            "group": {**MAYBE_TEXT, "description": "the group here that it is shared with; null: with me alone"},
             "permissions": PERMISSIONS,
             "description": TEXT,
             "expiration": MAYBE_MOMENT,
