@@ -28,7 +28,7 @@ migrate.upgrade(sys.argv[1])
 """
 
 NewDatabase = Callable[..., str]
-HEAD = "0012"
+HEAD = "0013"
 
 
 @pytest.fixture

@@ -34,6 +34,16 @@ def signature_family(peer: Discovery) -> SignatureFamily | None:
     return "cavage" if peer.public_key else None
 
 
+def check_share_type(peer: Discovery, share_type: str, resource_type: str) -> None:
+    """Raises `Forbidden` for a share to a group where the peer does not say that it has any (IETF-OCM, "shareTypes").
+
+    Sharing with a person may always be tried.
+    """
+    resource = peer.resource(resource_type) or peer.resource("file")
+    if share_type != "user" and (resource is None or share_type not in resource.share_types):
+        raise Forbidden("That server takes shares for single people only, not for groups.")
+
+
 def obligations(peer: Discovery, *, can: frozenset[str], invited: bool = False, mfa: bool = False) -> Obligations:
     """What a share to `peer` must fulfil. `can`: our own capabilities, `mfa`: the person asks for it.
 

@@ -53,7 +53,7 @@ def new_share(share: sa.Row[Any], owner: Account, config: Config, dialect: Diale
         provider_id=share.id,
         owner=address,
         sender=address,
-        share_type="user",
+        share_type=share.share_type,
         resource_type=share.resource_type,
         protocols=Protocols("multi", webdav=webdav),
         owner_display_name=owner.name,

@@ -40,6 +40,14 @@ def get(tx: Tx, host: str) -> sa.Row[Any] | None:
     return tx.one(_BY_HOST, {"of": host})
 
 
+def document(tx: Tx, host: str) -> Discovery | None:
+    """What a peer says of itself, while that is not too old to go by."""
+    row = get(tx, host)
+    if row is None or row.document is None or row.document_until <= tx.now:
+        return None
+    return Discovery.read(row.document, row.base_url)
+
+
 def everybody(tx: Tx) -> list[sa.Row[Any]]:
     """All known peers."""
     return list(tx.all(sa.select(peers).order_by(peers.c.host)))

@@ -84,8 +84,8 @@ def receive(
     """Another server offers one of our users a share, or a group. Offered twice, stored once, with what was said last.
 
     The row is one of `together`. `verified` is how the sender is known: "rfc9421", "cavage" or "unsigned";
-    `enforce_mfa`: whether this cloud promises a second factor. Once it is here, `remote` holds what it demands, whatever
-    was promised.
+    `enforce_mfa`: whether this cloud promises a second factor. Once it is here, `remote` holds what it demands,
+    whatever was promised.
 
     Raises `Denied` for one whom the policy does not let through, `Invalid` naming the field, `NotSupported` for what
     cannot be used here, `Conflict` for other content under a providerId that is taken.

@@ -15,8 +15,10 @@ import sqlalchemy as sa
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
 from opencloudmesh.protocol.notifications import RESHARE_CHANGE_PERMISSION, SHARE_UNSHARED
+from opencloudmesh.protocol.obligations import check_share_type
 from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, MUST_USE_MFA, PERMISSIONS, READ, WRITE
-from opencloudmesh.server import audit, contacts, locks, news, outbox, policy
+from opencloudmesh.server import audit, contacts, locks, news, outbox, peers, policy
+from opencloudmesh.server.accounts import USER
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import shares, tokens
 from opencloudmesh.server.subtrees import at_or_below
@@ -69,17 +71,19 @@ def offer(
     path: str,
     resource_type: str,
     share_with: Address,
+    share_type: str = USER,
     permissions: frozenset[str] = frozenset({READ}),
     description: str = "",
     expiration: int | None = None,
     link: str | None = None,
     mfa: bool = False,
 ) -> Row:
-    """A person shares a file or folder with somebody. The peer is told as soon as the worker gets to it.
+    """A person shares a file or folder with somebody, or a group. The peer is told as soon as the worker gets to it.
 
     `link` is the id of the link by which a visitor took it; with `mfa`, only a server is told that promises that who
     opens it has passed a second factor. Raises `Invalid` naming the wrong fields, `Denied` by the policy, `Conflict`
-    where it is shared with that person already.
+    where it is shared with that person already, `Forbidden` where it is known that the server there
+    takes no shares for groups.
     """
     wrong = wrong_terms(tx, permissions, expiration)
     if not path:
@@ -87,7 +91,10 @@ def offer(
     if wrong:
         raise Invalid("The share is not complete.", fields=wrong)
     policy.admit(tx, "share", "out", share_with.host, account=owner, address=str(share_with))
-    if is_shared(tx, owner, path, share_with):
+    known = peers.document(tx, share_with.host)
+    if known is not None:  # else the worker finds out
+        check_share_type(known, share_type, resource_type)
+    if is_shared(tx, owner, path, share_with, share_type):
         raise Conflict(f"This is shared with {share_with} already.")
     share_id = tx.id()
     row = {
@@ -96,6 +103,7 @@ def offer(
         "path": path,
         "resource_type": resource_type,
         "share_with": str(share_with),
+        "share_type": share_type,
         "host": share_with.host,
         "permissions": granted_by(permissions),
         "description": description,
@@ -119,9 +127,10 @@ def get(tx: Tx, share_id: str, *, owner: str | None = None) -> Row:
     return row
 
 
-def is_shared(tx: Tx, owner: str, path: str, share_with: Address) -> bool:
-    """Whether that very file or folder is shared with that person."""
-    mine = (shares.c.owner == owner, shares.c.path == path, shares.c.share_with == str(share_with))
+def is_shared(tx: Tx, owner: str, path: str, share_with: Address, share_type: str = USER) -> bool:
+    """Whether that very file or folder is shared with that person, or that group."""
+    with_them = (shares.c.share_with == str(share_with), shares.c.share_type == share_type)
+    mine = (shares.c.owner == owner, shares.c.path == path, *with_them)
     return tx.one(sa.select(shares.c.id).where(*mine, shares.c.state.in_(LIVE)).limit(1)) is not None
 
 
@@ -237,7 +246,7 @@ def answered(tx: Tx, row: Row, answer: str) -> None:
             reached(tx, row.id)
         _change(tx, row, answer, error=None)
         inform(tx, row, news.LEFT if row.state == ACCEPTED else _NEWS[answer])
-        if answer == ACCEPTED:
+        if answer == ACCEPTED and row.share_type == USER:
             contacts.shared(tx, row.owner, row.share_with, name=row.recipient_name or "")
 
 

@@ -38,6 +38,7 @@ def share(row: Row) -> dict[str, Any]:
         "path": row.path,
         "resourceType": row.resource_type,
         "shareWith": row.share_with,
+        "shareType": row.share_type,
         "recipientDisplayName": row.recipient_name,
         "permissions": row.permissions,
         "description": row.description,

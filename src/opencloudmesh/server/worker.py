@@ -31,7 +31,7 @@ from opencloudmesh.protocol.errors import (
     Unreachable,
 )
 from opencloudmesh.protocol.notifications import CHANGES
-from opencloudmesh.protocol.obligations import obligations
+from opencloudmesh.protocol.obligations import check_share_type, obligations
 from opencloudmesh.protocol.protocols import MUST_USE_MFA
 from opencloudmesh.protocol.shares import NewShare, ShareAnswer
 from opencloudmesh.protocol.wire import Response
@@ -160,6 +160,7 @@ class Worker:
             tx, "share", "out", row.host, account=share.owner, address=share.share_with
         ))  # fmt: skip
         peer = await self._context.lookup.discover(row.host)
+        check_share_type(peer, share.share_type, share.resource_type)
         invited = await read(lambda tx: contacts.invited(tx, share.owner, share.share_with))
         mfa = MUST_USE_MFA in share.requirements
         duties = obligations(peer, can=frozenset(outgoing.CAPABILITIES), invited=invited, mfa=mfa)

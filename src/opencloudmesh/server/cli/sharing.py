@@ -7,6 +7,7 @@ import click
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Invalid
 from opencloudmesh.server import accounts, disk, received, shares, views
+from opencloudmesh.server.accounts import GROUP, USER
 from opencloudmesh.server.cli.common import data_option, end, json_option, opened, permissions_of, show
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.storage import Storage
@@ -22,12 +23,13 @@ RECEIVED_COLUMNS = ("id", "state", "name", "sender", "permissions", "path")
 @click.argument("path")
 @click.argument("share_with", metavar="USER@HOST")
 @click.option("--as", "owner", required=True, metavar="NAME", help="Whose file it is.")
+@click.option("--group", is_flag=True, help="It is the address of a group of people there.")
 @click.option("--write", is_flag=True, help="They may change it.")
 @click.option("--reshare", is_flag=True, help="They may share it on.")
 @click.option("--expires", metavar="DAY", help="The last day on which they may, as 2026-12-31, in UTC.")
 @click.option("--mfa", is_flag=True, help="It opens only after a second factor.")
 @click.option("--description", default="", help="A few words to them.")
-def share(data: str, as_json: bool, path: str, share_with: str, owner: str, write: bool, reshare: bool,
+def share(data: str, as_json: bool, path: str, share_with: str, owner: str, group: bool, write: bool, reshare: bool,
           expires: str | None, mfa: bool, description: str) -> None:  # fmt: skip
     """Share PATH of a person's files with USER@HOST."""
     with opened(data) as (config, database):
@@ -43,6 +45,7 @@ def share(data: str, as_json: bool, path: str, share_with: str, owner: str, writ
                 path=cleaned,
                 resource_type="folder" if is_folder else "file",
                 share_with=address,
+                share_type=GROUP if group else USER,
                 permissions=permissions_of(write, reshare),
                 description=description,
                 expiration=end(expires) if expires else None,

@@ -28,6 +28,7 @@ shares = Table(
     Column("requirements", JSON, nullable=False, server_default="[]"),  # subset of must-exchange-token, must-use-mfa
     Column("failing_since", BigInteger),  # since when it cannot be told to the peer
     Column("link", String(36), index=True),  # by which a visitor took it to their own cloud
+    Column("share_type", String(16), nullable=False, server_default="user"),  # whom share_with is: user | group
     Index(None, "owner", "path"),
 )
 

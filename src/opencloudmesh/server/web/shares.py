@@ -14,7 +14,7 @@ from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound
 from opencloudmesh.protocol.fields import MAX_TIME, Fields
 from opencloudmesh.server import shares
-from opencloudmesh.server.accounts import Account
+from opencloudmesh.server.accounts import SHARE_TYPES, USER, Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.trees import ALL, READ, clean_path
@@ -26,6 +26,7 @@ class NewShare:
 
     path: str
     share_with: Address
+    share_type: str
     permissions: frozenset[str]
     description: str
     expiration: int | None
@@ -38,6 +39,7 @@ class NewShare:
         wanted = cls(
             path=read_path(fields),
             share_with=fields.address("shareWith"),
+            share_type=_share_type(fields),
             permissions=read_permissions(fields),
             description=fields.text("description", required=False),
             expiration=fields.number("expiration"),
@@ -84,6 +86,14 @@ def read_path(fields: Fields) -> str:
     return fields.parsed("path", clean_path, text, "") if text else ""
 
 
+def _share_type(fields: Fields) -> str:
+    """Whom the address means; a person where nothing is said."""
+    word = fields.text("shareType", required=False) or USER
+    if word not in SHARE_TYPES:
+        fields.wrong("shareType")
+    return word
+
+
 def read_permissions(fields: Fields) -> frozenset[str]:
     """What the recipient may do; reading where nothing is said."""
     words = fields.values.get("permissions", [READ])
@@ -105,6 +115,7 @@ async def offer(context: Context, account: Account, wanted: NewShare) -> shares.
             path=wanted.path,
             resource_type="folder" if folder else "file",
             share_with=wanted.share_with,
+            share_type=wanted.share_type,
             permissions=wanted.permissions,
             description=wanted.description,
             expiration=wanted.expiration,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from opencloudmesh.server import received, shares
+from opencloudmesh.server.accounts import SHARE_TYPES
 from opencloudmesh.server.web.openapi.parts import (
     ID,
     MAYBE_MOMENT,
@@ -21,6 +22,12 @@ from opencloudmesh.server.web.openapi.parts import (
 
 MFA: Schema = {"type": "boolean", "description": "it opens only after a second factor"}
 
+SHARE_TYPE: Schema = {
+    "type": "string",
+    "enum": list(SHARE_TYPES),
+    "description": "whether shareWith is a person, or a group of people at a server that has groups",
+}
+
 SCHEMAS: dict[str, Schema] = {
     "Me": shape(
         {
@@ -35,12 +42,13 @@ SCHEMAS: dict[str, Schema] = {
         {
             "path": {**TEXT, "minLength": 1, "description": "in your files, e.g. Reports/2026.odt"},
             "shareWith": {**TEXT, "minLength": 3, "description": "OCM Address, e.g. marie@cloud.example"},
+            "shareType": {**SHARE_TYPE, "default": "user"},
             "permissions": PERMISSIONS,
             "expiration": {**MAYBE_MOMENT, "minimum": 0},
             "description": TEXT,
             "mfa": {**MFA, "description": "demand a second factor; a server that cannot promise it is not told"},
         },
-        optional=frozenset({"permissions", "expiration", "description", "mfa"}),
+        optional=frozenset({"shareType", "permissions", "expiration", "description", "mfa"}),
     ),
     "ShareChange": shape(
         {
@@ -56,6 +64,7 @@ SCHEMAS: dict[str, Schema] = {
             "path": TEXT,
             "resourceType": RESOURCE_TYPE,
             "shareWith": TEXT,
+            "shareType": SHARE_TYPE,
             "recipientDisplayName": MAYBE_TEXT,
             "permissions": PERMISSIONS,
             "description": TEXT,

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, OcmError
 from opencloudmesh.server import contacts, shares
+from opencloudmesh.server.accounts import USER
 from opencloudmesh.server.trees import READ, SHARE, WRITE
 from opencloudmesh.server.web.pages.files import asked, crumbs
 from opencloudmesh.server.web.pages.forms import read_form
@@ -20,7 +21,7 @@ from opencloudmesh.server.web.shares import offer as offer_share
 
 T = TypeVar("T")
 
-EMPTY = {"address": "", "access": "read", "reshare": "", "mfa": "", "expires": "", "note": ""}
+EMPTY = {"address": "", "kind": USER, "access": "read", "reshare": "", "mfa": "", "expires": "", "note": ""}
 STATES = {
     shares.PENDING: "On its way",
     shares.SENT: "Delivered, not answered yet",
@@ -31,6 +32,7 @@ STATES = {
 }
 LABELS = {
     "shareWith": "the address",
+    "shareType": "whom it is for",
     "permissions": "what they may do",
     "expiration": "the day on which it ends",
     "description": "the note",
@@ -114,7 +116,13 @@ def read_by(read: Callable[[dict[str, Any]], T], path: str, form: dict[str, str]
     permissions = [READ]
     permissions += [WRITE] if form["access"] == "write" else []
     permissions += [SHARE] if form["reshare"] else []
-    body = {"path": path, "shareWith": form["address"].strip(), "permissions": permissions, "description": form["note"]}
+    body = {
+        "path": path,
+        "shareWith": form["address"].strip(),
+        "shareType": form["kind"],
+        "permissions": permissions,
+        "description": form["note"],
+    }
     body |= more
     try:
         return read({**body, "expiration": end_of(form["expires"]) if form["expires"] else None})
