@@ -8,10 +8,12 @@ import pytest_asyncio
 from tests.browser.test_journeys import LONG
 from tests.mesh import settled
 
+from opencloudmesh.server import uploads
+
 PAGES = (
     "/files/", "/files/Empty", "/files/Shares/Radium", "/files/?search=nothing", "/share/work",
     f"/share/{quote(LONG)}", f"/rename/{quote(LONG)}", "/delete/work", "/move/work", "/move/work?to=Shares", "/inbox",
-    "/requests", "/asked", "/link/work", "/invites", "/contacts", "/settings/security",
+    "/requests", "/asked", "/trash", "/link/work", "/invites", "/contacts", "/settings/security",
     "/accept-invite?token=abc&providerDomain=other.example",
 )  # fmt: skip
 
@@ -22,6 +24,10 @@ async def busy(one, two):
     one.put("einstein", LONG, b"x")
     one.put("einstein", "work/a.txt", b"x")
     one.file("einstein", "Empty").mkdir()
+    for path in ("work/gone.txt", "work/deep/gone.txt"):
+        one.put("einstein", path, b"x")
+        await one.context.own_tree("einstein").delete(path)
+    one.context.database.write_now(lambda tx: uploads.begin(tx, "einstein", LONG, size=9, modified=1, replaces=False))
     two.put("marie", "Radium/a.csv", b"x")
     two.put("marie", LONG, b"x")
     for path in ("Radium", LONG):

@@ -273,8 +273,11 @@ def test_a_path_that_leads_elsewhere_is_refused(storage, path):
         storage.stat(path, "")
 
 
+CALLS = ["put", "mkdir", "delete", "discard", "restore", "move", "copy"]
+
+
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(["put", "mkdir", "delete", "move", "copy"]), st.text(), st.text())))
+@given(st.lists(st.tuples(st.sampled_from(CALLS), st.text(), st.text())))
 def test_no_path_ever_touches_anything_outside(tmp_path_factory, steps):
     data = tmp_path_factory.mktemp("data")
     (data / "bystander").write_bytes(b"1")
@@ -284,15 +287,18 @@ def test_no_path_ever_touches_anything_outside(tmp_path_factory, steps):
         "put": lambda path, _: put(storage, path),
         "mkdir": lambda path, _: storage.make_folder(USER, path),
         "delete": lambda path, _: storage.delete(USER, path),
+        "discard": lambda path, _: storage.discard(USER, path, disk.temporary_name()),
+        "restore": lambda path, _: storage.restore(USER, os.listdir(storage.trash / USER)[0], path),
         "move": lambda path, other: storage.move(USER, path, other),
         "copy": lambda path, other: storage.copy(USER, path, other),
     }
     for call, path, other in steps:
         try:
             calls[call](path, other)
-        except OcmError:
+        except (OcmError, FileNotFoundError, IndexError):  # the last two: there is no trash
             continue
-    assert sorted(os.listdir(data)) == ["bystander", "files", "tmp"]
+    assert sorted(os.listdir(data)) == ["bystander", "files", "tmp", "trash"]
+    assert os.listdir(storage.trash) in ([], [USER])
     assert set(os.listdir(storage.files)) <= {USER, "marie"}
     assert os.listdir(storage.files / "marie") == []
     assert os.listdir(storage.temporary) == []

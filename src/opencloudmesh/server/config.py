@@ -177,6 +177,13 @@ SETTINGS = (
         _number(1, 10_000_000),
     ),
     Setting("link_total_mb", 20_000, "What visitors may upload by one link in all, in MB.", _number(1, 10_000_000)),
+    Setting(
+        "trash_days",
+        30,
+        "For how many days what people delete can be restored; it gives way earlier where its room is needed. With 0 "
+        "it is deleted for good.",
+        _number(0, 3650),
+    ),
     Setting("worker", True, "Tell other servers what is due from this process.", _flag),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -202,6 +209,7 @@ class Config:
     trusted_proxies: tuple[Network, ...]
     link_file_mb: int
     link_total_mb: int
+    trash_days: int
     worker: bool
     sources: Mapping[str, str]
     keys_passphrase: str = field(default="", repr=False)  # only from the environment

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import FileIO
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from opencloudmesh.protocol.errors import NotFound
 from opencloudmesh.server.trees import Content
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DISK_THREADS = 16  # they mostly wait for fsync, which a file system does for several at once
+_disk = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="disk")
 
 PIECE = 1024 * 1024  # bytes of a local file that are read at a time
 BUFFER = 1 << 20  # bytes that are gathered before they go to the disk
@@ -52,3 +61,8 @@ async def gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             pieces, size = [], 0
     if size:
         yield b"".join(pieces)
+
+
+async def on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Runs what may wait for the disk on a thread of its own."""
+    return await asyncio.get_running_loop().run_in_executor(_disk, partial(work, *args, **kwargs))

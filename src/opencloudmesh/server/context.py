@@ -24,8 +24,21 @@ from opencloudmesh.client.guard import EgressPolicy, Exemption
 from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.tokens import TokenRequest, TokenResponse
-from opencloudmesh.server import keys, links, migrate, moves, received, rules, share_requests, shares, uploads
+from opencloudmesh.server import (
+    bins,
+    keys,
+    links,
+    migrate,
+    moves,
+    received,
+    rules,
+    share_requests,
+    shares,
+    trash,
+    uploads,
+)
 from opencloudmesh.server.accounts import Account
+from opencloudmesh.server.bins import Bin
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.database import Database, Tx
 from opencloudmesh.server.discovery import Lookup
@@ -94,13 +107,19 @@ class Context:
         """Completes or drops what a crash left half done. Before anything is served."""
         self.storage.clear_temporary()
         self.database.write_now(lambda tx: moves.recover(tx, self.storage))
+        self.database.write_now(lambda tx: trash.recover(tx, self.storage.in_trash))
         self.storage.refresh_folders()
 
     async def sweep(self) -> None:
-        """Removes what arrived of uploads that are forgotten: a row is always there before its file."""
+        """Removes what arrived of uploads that are forgotten, and what has been in the trash for too long.
+
+        The row of an upload is always there before its file.
+        """
         names = await asyncio.to_thread(self.partials.names)
         known = await self.database.read(uploads.known)
         await asyncio.to_thread(self.partials.discard_all, [name for name in names if name not in known])
+        expired = await self.database.write(lambda tx: trash.expire(tx, self.config.trash_days))
+        await bins.burn(self.storage, self.database, expired)
 
     async def close(self) -> None:
         """Ends what is under way, and closes connections and the database."""
@@ -130,17 +149,35 @@ class Context:
 
     def own_tree(self, account: str) -> LocalTree:
         """A person's own files, without what others shared with them."""
-        return LocalTree(self.storage, self.database, account, on_removed=self._removed)
+        return LocalTree(self.storage, self.database, account, on_removed=self._removed, trash=self._trash(account))
 
     def shared_tree(self, share: Row) -> LocalTree:
         """What a row of `shares` opens to its recipient."""
-        permissions, removed = frozenset(share.permissions), partial(self._removed, by_owner=False)
-        return LocalTree(self.storage, self.database, share.owner, share.path, permissions, on_removed=removed)
+        return LocalTree(
+            self.storage,
+            self.database,
+            share.owner,
+            share.path,
+            frozenset(share.permissions),
+            on_removed=partial(self._removed, by_owner=False),
+            trash=self._trash(share.owner),
+        )
+
+    def bin(self, account: str) -> Bin:
+        """What a person has deleted."""
+        return Bin(self.storage, self.database, account)
+
+    def _trash(self, account: str) -> Bin | None:
+        """Where to what is deleted goes; None where it is gone for good."""
+        return self.bin(account) if self.config.trash_days else None
 
     def linked_tree(self, link: Row) -> LinkTree:
         """What a row of `links` opens to whoever has it."""
         largest, total = self.config.link_file_mb * MB, self.config.link_total_mb * MB
-        return LinkTree(self.storage, self.database, link, largest=largest, total=total, on_removed=self._removed)
+        kept = self._trash(link.account)
+        return LinkTree(
+            self.storage, self.database, link, largest=largest, total=total, on_removed=self._removed, trash=kept
+        )
 
     async def probe(self, row: Row) -> None:
         """Looks at the root of a received share, and keeps what it is: a peer may call a folder a file.

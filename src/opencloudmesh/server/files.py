@@ -10,10 +10,8 @@ import asyncio
 import mimetypes
 import os
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
@@ -25,21 +23,16 @@ from opencloudmesh.protocol.errors import (
     PreconditionFailed,
 )
 from opencloudmesh.server import disk, locks, moves, properties, schema
-from opencloudmesh.server.contents import gathered
+from opencloudmesh.server.bins import Bin
+from opencloudmesh.server.contents import gathered, on_disk
 from opencloudmesh.server.database import Database, Tx
 from opencloudmesh.server.storage import Storage, Upload
 from opencloudmesh.server.trees import ALL, Content, Entry, Permissions, Quota, inside, join, require
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 # Called in the transaction that cleans up after what was at or below a path of an account's tree. Afterwards no
 # share of it is offered, and nothing is mounted there.
 OnRemoved = Callable[[Tx, str, str], None]
 Entries = list[Entry]
-
-DISK_THREADS = 16  # they mostly wait for fsync, which a file system does for several at once
-_disk = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="disk")
 
 
 def nothing_to_end(_tx: Tx, _account: str, _path: str) -> None:
@@ -58,6 +51,7 @@ class LocalTree:
         permissions: Permissions = ALL,
         *,
         on_removed: OnRemoved = nothing_to_end,
+        trash: Bin | None = None,
     ) -> None:
         self.account = account
         self.base = base
@@ -65,6 +59,7 @@ class LocalTree:
         self._storage = storage
         self._database = database
         self._on_removed = on_removed
+        self._trash = trash
 
     # Looking
 
@@ -115,6 +110,8 @@ class LocalTree:
             if size is not None and upload.size != size:
                 raise Invalid("The body is not as long as announced.")
             found, new = await on_disk(upload.commit, modified_ns)
+            if size is None and self._trash is not None:
+                await self._trash.give_way(0, await self._limit())
         finally:
             upload.discard()
         return self._entry(self._path(upload.path), found), new
@@ -142,7 +139,7 @@ class LocalTree:
         return self._entry(path, found)
 
     async def delete(self, path: str) -> None:
-        """Deletes a file or folder, and ends what was shared of it."""
+        """Deletes a file or folder, into the trash where there is one, and ends what was shared of it."""
         require("delete", self.permissions)
         await asyncio.shield(self._delete(await on_disk(self._inner, path)))
 
@@ -246,6 +243,9 @@ class LocalTree:
 
     async def _delete(self, place: str) -> None:
         """Shares end first: a crash in between leaves a file that nobody shares, and no share of what is gone."""
+        if self._trash is not None:
+            await self._trash.put(place, partial(self._forget, place))
+            return
         await on_disk(self._storage.stat, self.account, place)
         await self._database.write(partial(self._forget, place))
         await on_disk(self._storage.delete, self.account, place)
@@ -262,12 +262,13 @@ class LocalTree:
 
     async def _room(self, replaced: int, size: int) -> int | None:
         """Bytes that a file may have which replaces so many; None where only the disk limits it."""
-        limit = await self._limit()
-        if limit is None:
-            return None
-        room = limit - await on_disk(self._storage.usage, self.account) + replaced
-        if size > room:
-            raise InsufficientStorage("There is no room for this file.")
+        limit, room = await self._limit(), None
+        if limit is not None:
+            room = limit - await on_disk(self._storage.usage, self.account) + replaced
+            if size > room:
+                raise InsufficientStorage("There is no room for this file.")
+        if self._trash is not None:
+            await self._trash.give_way(size - replaced, limit)
         return room
 
     def _path(self, place: str) -> str:
@@ -295,8 +296,3 @@ def media_type(path: str) -> str:
 @lru_cache(1024)
 def _media_type(ending: str) -> str:
     return mimetypes.guess_type(f"x.{ending}")[0] or "application/octet-stream"
-
-
-async def on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Runs what may wait for the disk on a thread of its own."""
-    return await asyncio.get_running_loop().run_in_executor(_disk, partial(work, *args, **kwargs))

@@ -14,8 +14,10 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Forbidden, InsufficientStorage
 from opencloudmesh.server import links
+from opencloudmesh.server.bins import Bin
+from opencloudmesh.server.contents import on_disk
 from opencloudmesh.server.database import Database
-from opencloudmesh.server.files import LocalTree, OnRemoved, on_disk
+from opencloudmesh.server.files import LocalTree, OnRemoved
 from opencloudmesh.server.storage import Storage, Upload
 from opencloudmesh.server.trees import Entry, join, numbered
 
@@ -28,9 +30,18 @@ class LinkTree(LocalTree):
     """A `Tree` for whoever has a link. `largest` is how much one file may have, `total` all of the link, in bytes."""
 
     def __init__(
-        self, storage: Storage, database: Database, link: Row, *, largest: int, total: int, on_removed: OnRemoved
+        self,
+        storage: Storage,
+        database: Database,
+        link: Row,
+        *,
+        largest: int,
+        total: int,
+        on_removed: OnRemoved,
+        trash: Bin | None,
     ) -> None:
-        super().__init__(storage, database, link.account, link.path, links.MODES[link.mode], on_removed=on_removed)
+        path, permissions = link.path, links.MODES[link.mode]
+        super().__init__(storage, database, link.account, path, permissions, on_removed=on_removed, trash=trash)
         self._link = link
         self._largest, self._total = largest, total
 

@@ -1,4 +1,5 @@
-"""Plain files under the data folder: `files/<user>/` is a user's tree, `tmp/` what is not yet or no longer in one.
+"""Plain files under the data folder: `files/<user>/` is a user's tree, `trash/<user>/` what was deleted from it, `tmp/`
+what is not yet or no longer in one.
 
 Synchronous, over real paths, without a database. An operator can put an existing tree here, and see the files.
 What is written is whole: to `tmp/`, fsync, rename, fsync of the folder. Every path is walked from the user's
@@ -38,11 +39,13 @@ class Storage:
     def __init__(self, data: Path) -> None:
         self.files = data / "files"
         self.temporary = data / "tmp"
+        self.trash = data / "trash"
         self._usage: dict[str, tuple[int, float]] = {}  # bytes, and until when
         self._counting = threading.Lock()
         with disk.told():
             self.files.mkdir(parents=True, exist_ok=True, mode=0o750)
-            self.temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (self.temporary, self.trash):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     # Looking
 
@@ -103,16 +106,38 @@ class Storage:
 
     def delete(self, user: str, path: str) -> None:
         """A file, or a folder with all in it: gone at once, its bytes soon after."""
-        with self._changing(user, path) as (folder, name):
-            found = disk.seen(disk.look(folder, name))
-            bin_name = disk.temporary_name()
-            os.rename(name, self.temporary / bin_name, src_dir_fd=folder)
-            os.fsync(folder)
-        if disk.is_folder(found):
-            self._count_anew(user)
-        else:
-            self._count(user, -found.st_size)
+        bin_name = disk.temporary_name()
+        self._take_out(user, path, self.temporary / bin_name)
         disk.purge(self.temporary, bin_name)
+
+    def discard(self, user: str, path: str, trash_id: str) -> None:
+        """A file, or a folder with all in it, goes to the trash."""
+        folder = self.trash / disk.checked_name(user)
+        with disk.told():
+            folder.mkdir(exist_ok=True, mode=0o700)
+        self._take_out(user, path, folder / trash_id)
+        with disk.told():
+            disk.sync_folder(folder)
+
+    def restore(self, user: str, trash_id: str, path: str) -> None:
+        """It comes back from the trash. `Conflict` without a parent folder, `MethodNotAllowed` where something is."""
+        with self._changing(user, path, missing=Conflict) as (folder, name):
+            if disk.look(folder, name) is not None:
+                raise MethodNotAllowed("There is something of that name already.")
+            os.rename(self.trash / user / trash_id, name, dst_dir_fd=folder)
+            os.fsync(folder)
+        self._count_anew(user)
+
+    def burn(self, user: str, trash_id: str) -> None:
+        """It goes from the trash for good, if it is there."""
+        bin_name = disk.temporary_name()
+        with disk.told(), suppress(FileNotFoundError):
+            os.rename(self.trash / user / trash_id, self.temporary / bin_name)
+            disk.purge(self.temporary, bin_name)
+
+    def in_trash(self, user: str, trash_id: str) -> bool:
+        """Whether it lies in the trash."""
+        return os.path.lexists(self.trash / user / trash_id)
 
     def move(self, user: str, source: str, target: str) -> None:
         """A rename; a file may replace a file. `Conflict` where the target has no parent folder."""
@@ -145,6 +170,9 @@ class Storage:
         with disk.told(), suppress(FileNotFoundError):
             os.rename(self.files / disk.checked_name(user), self.temporary / bin_name)
             self._count_anew(user)
+            disk.purge(self.temporary, bin_name)
+        with disk.told(), suppress(FileNotFoundError):
+            os.rename(self.trash / disk.checked_name(user), self.temporary / bin_name)
             disk.purge(self.temporary, bin_name)
 
     # Counting
@@ -284,6 +312,16 @@ class Storage:
             for folder in folders:
                 disk.sync_folder(folder)
         return copied
+
+    def _take_out(self, user: str, path: str, place: Path) -> None:
+        with self._changing(user, path) as (folder, name):
+            found = disk.seen(disk.look(folder, name))
+            os.rename(name, place, src_dir_fd=folder)
+            os.fsync(folder)
+        if disk.is_folder(found):
+            self._count_anew(user)
+        else:
+            self._count(user, -found.st_size)
 
     def _count(self, user: str, delta: int) -> None:
         with self._counting:

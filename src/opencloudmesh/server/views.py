@@ -102,6 +102,12 @@ def link(row: Row, public_url: str, now: int) -> dict[str, Any]:
     }
 
 
+def deleted(row: Row) -> dict[str, Any]:
+    """A row of `trash`."""
+    kind = "folder" if row.is_folder else "file"
+    return {"id": row.id, "path": row.path, "resourceType": kind, "size": row.size, "deleted": row.deleted}
+
+
 def request(row: Row) -> dict[str, Any]:
     """A row of `requests`. `verified` says how the one who asks is known: an address that was "typed" is anybody's."""
     return {

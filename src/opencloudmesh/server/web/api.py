@@ -18,7 +18,7 @@ from opencloudmesh.protocol.errors import NotFound
 from opencloudmesh.server import links, received, share_requests, shares, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
-from opencloudmesh.server.web import asked, contacts, invites, openapi, security
+from opencloudmesh.server.web import asked, contacts, invites, openapi, security, trash
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.bodies import read_maybe_object, read_object
 from opencloudmesh.server.web.errors import json_response
@@ -34,8 +34,10 @@ Handler = Callable[[Context, Account, Request], Awaitable[Response]]
 async def me(context: Context, account: Account, _request: Request) -> Response:
     """Who am I here, and what is my OCM Address?"""
     address = str(Address(account.id, context.config.own_host))
-    said = {"id": account.id, "name": account.name, "email": account.email, "address": address}
-    return json_response({**said, "secondFactor": account.strong})
+    quota = await context.own_tree(account.id).quota()
+    room = {"used": quota.used, "available": quota.available, "limit": account.quota}
+    who = {"id": account.id, "name": account.name, "email": account.email, "address": address}
+    return json_response({**who, "secondFactor": account.strong, "quota": room})
 
 
 async def list_shares(context: Context, account: Account, _request: Request) -> Response:
@@ -149,6 +151,9 @@ async def refuse_request(context: Context, account: Account, request: Request) -
 
 OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/me": {"GET": me},
+    "/trash": {"GET": trash.list_trash, "DELETE": trash.empty_trash},
+    "/trash/{id}": {"DELETE": trash.burn_deleted},
+    "/trash/{id}/restore": {"POST": trash.restore_deleted},
     "/shares": {"GET": list_shares, "POST": create_share},
     "/shares/{id}": {"GET": show_share, "PATCH": change_share, "DELETE": delete_share},
     "/received": {"GET": list_received},

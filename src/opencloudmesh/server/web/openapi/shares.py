@@ -36,6 +36,14 @@ SCHEMAS: dict[str, Schema] = {
             "email": TEXT,
             "address": {**TEXT, "description": "OCM Address"},
             "secondFactor": {"type": "boolean", "description": "what demands one opens"},
+            "quota": reference("Quota"),
+        }
+    ),
+    "Quota": shape(
+        {
+            "used": {"type": "integer", "description": "bytes of your files, without the trash"},
+            "available": {"type": ["integer", "null"], "description": "bytes that there still is room for"},
+            "limit": {"type": ["integer", "null"], "description": "bytes that you may have; null: what the disk holds"},
         }
     ),
     "NewShare": shape(

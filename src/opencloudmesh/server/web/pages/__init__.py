@@ -34,6 +34,7 @@ from opencloudmesh.server.web.pages import (
     security,
     sending,
     shares,
+    trash,
     visitors,
     welcome,
 )
@@ -71,6 +72,10 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/move/{path:path}", moving.ask),
     ("POST", "/move/{path:path}", moving.carry),
     ("GET", "/archive/{path:path}", archive.download),
+    ("GET", "/trash", trash.show),
+    ("POST", "/trash/empty", trash.empty),
+    ("POST", "/trash/{id}/restore", trash.put_back),
+    ("POST", "/trash/{id}/delete", trash.burn),
     ("GET", "/share/{path:path}", shares.show),
     ("POST", "/share/{path:path}", shares.offer),
     ("POST", "/change/{id}", shares.change),

@@ -86,6 +86,7 @@ async def folder(visit: Visit, error: OcmError | None = None, doing: str = "") -
         around=around,
         arrived=await asyncio.to_thread(visit.context.partials.sizes, [row.id for row in around.unfinished]),
         note=note,
+        quota=await visit.context.own_tree(visit.account.id).quota() if around.origin is None else None,
     )
 
 
@@ -166,15 +167,18 @@ async def ask_to_delete(visit: Visit) -> Response:
 
 
 async def delete(visit: Visit) -> Response:
-    """It is gone; the root of a received share is left, and stays with its owner."""
+    """It is in the trash, or gone; the root of a received share is left, and stays with its owner."""
     entry = await existing(visit)
+    around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, entry.path))
     try:
         await unlocked(visit, entry.path, member=True, deep=True)
         await visit.tree.delete(entry.path)
     except OcmError as error:
         return await _confirm(visit, entry, error)
     visit.context.wake.set()  # peers may have to be told
-    return redirect(f"/files/{await nearest(visit, parent(entry.path))}", "left" if entry.mounted else "deleted")
+    return redirect(
+        f"/files/{await nearest(visit, parent(entry.path))}", "left" if entry.mounted else _deleted(visit, around)
+    )
 
 
 def arranged(entries: Iterable[Entry], sort: str, search: str) -> list[Entry]:
@@ -248,12 +252,17 @@ async def nearest(visit: Visit, path: str) -> str:
     return path
 
 
+def _deleted(visit: Visit, around: Around) -> str:
+    """What a deletion amounts to: into a received share our trash does not reach."""
+    return "trashed" if visit.context.config.trash_days and around.origin is None else "deleted"
+
+
 async def _confirm(visit: Visit, entry: Entry, error: OcmError | None = None) -> Response:
     around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, entry.path))
     shared = sorted(path for path in around.shared if inside(path, entry.path))
     return visit.page(
         "delete.html", error, entry=entry, path=entry.path, crumbs=crumbs(entry.path), shared=shared,
-        origin=around.mounted.get(entry.path),
+        origin=around.mounted.get(entry.path), theirs=around.origin, days=visit.context.config.trash_days,
     )  # fmt: skip
 
 

@@ -1,0 +1,114 @@
+"""Deleted over WebDAV, on the pages or by who it is shared with; restored on the pages and by the API."""
+
+from __future__ import annotations
+
+from tests.browsing import Browser
+from tests.journeys.test_shares import offered
+from tests.mesh import settled
+
+from opencloudmesh.server import schema, trash
+from opencloudmesh.server.trash import DAY
+
+
+def deleted(server, who="einstein"):
+    return {row.path: row.id for row in server.rows(trash.listing, who)}
+
+
+async def test_what_is_deleted_is_restored_with_a_number_where_its_name_is_taken(one, einstein):
+    one.put("einstein", "work/a.txt", b"first")
+    await einstein.open("/files/work")
+    assert "can be restored for 30 days" in (await einstein.open("/delete/work/a.txt")).text
+    page = await einstein.submit("/delete/work/a.txt")
+    assert "Deleted. It can be restored from the trash." in page.text
+    assert "/trash" in page.links
+    one.put("einstein", "work/a.txt", b"second")
+    page = await einstein.open("/trash")
+    assert "a.txt from work 5 bytes" in page.text
+    page = await einstein.submit(page.form("/trash/.*/restore"))
+    assert "Restored." in page.text
+    assert one.file("einstein", "work/a (2).txt").read_bytes() == b"first"
+    # Its folder has gone too, and comes back with it.
+    await one.dav("DELETE", "einstein", "work/a.txt")
+    await one.dav("DELETE", "einstein", "work")
+    assert (await one.dav("PROPFIND", "einstein", "", Depth="1")).body.count(b"<d:response>") == 1
+    ids = deleted(one)
+    assert set(ids) == {"work", "work/a.txt"}
+    assert await one.api("POST", f"trash/{ids['work/a.txt']}/restore", who="einstein") == {"path": "work/a.txt"}
+    assert await one.api("POST", f"trash/{ids['work']}/restore", who="einstein") == {"path": "work (2)"}
+    assert one.file("einstein", "work (2)/a (2).txt").read_bytes() == b"first"
+    assert deleted(one) == {}
+
+
+async def test_shares_end_with_a_deletion_and_do_not_come_back(one, two, einstein):
+    one.put("einstein", "work/a.txt", b"a")
+    share_id, _ = await offered(one, two, "work", permissions=["read", "write"])
+    assert (await two.dav("DELETE", "marie", "Shares/work/a.txt")).status == 204
+    assert deleted(two, "marie") == {}
+    page = await einstein.open("/trash")  # its owner has it in their trash
+    await einstein.submit(page.form("/trash/.*/restore"))
+    assert (await two.dav("GET", "marie", "Shares/work/a.txt")).body == b"a"
+    assert "does not come back with a restore" in (await einstein.open("/delete/work")).text
+    await einstein.submit("/delete/work")
+    assert (await two.dav("GET", "marie", "Shares/work/a.txt")).status != 200
+    await one.api("POST", f"trash/{deleted(one)['work']}/restore", who="einstein")
+    await settled(one, two)
+    assert one.file("einstein", "work/a.txt").read_bytes() == b"a"
+    assert (await one.api("GET", f"shares/{share_id}", who="einstein"))["state"] == "unshared"
+
+
+async def test_what_lay_in_a_received_share_comes_back_among_the_first_files(one, two, marie):
+    two.put("marie", "Shares/work/own.txt", b"own")
+    await two.dav("DELETE", "marie", "Shares/work")
+    two.put("marie", "Shares/work/other.txt", b"x")
+    await two.dav("DELETE", "marie", "Shares/work/other.txt")
+    await two.dav("DELETE", "marie", "Shares/work")
+    one.put("einstein", "work/a.txt", b"a")
+    await offered(one, two, "work")
+    ids = deleted(two, "marie")
+    other = ids["Shares/work/other.txt"]
+    assert await two.api("POST", f"trash/{other}/restore", who="marie") == {"path": "other.txt"}
+    page = await marie.open("/delete/Shares/work/a.txt")
+    assert f"deleted at {one.host}. Whether it can be restored is up to them." in page.text
+
+
+async def test_the_trash_is_emptied_by_hand_and_by_time_and_is_nobody_elses(one, einstein):
+    one.add("fritz")
+    for name in "abcd":
+        one.put("einstein", name, name.encode())
+        await one.dav("DELETE", "einstein", name)
+    fritz = Browser(one)
+    await fritz.sign_in("fritz")
+    ids = deleted(one)
+    for what in ("restore", "delete"):
+        assert "This is not in the trash any more." in (await fritz.submit(f"/trash/{ids['a']}/{what}", 404)).text
+    await one.api("POST", f"trash/{ids['a']}/restore", who="fritz", status=404)
+    await one.api("DELETE", f"trash/{ids['a']}", who="fritz", status=404)
+    await one.api("DELETE", "trash", who="fritz")
+    assert len(await one.api("GET", "trash", who="einstein")) == 4
+    assert "Deleted for good." in (await einstein.submit(f"/trash/{ids['a']}/delete")).text
+    await one.api("DELETE", f"trash/{ids['b']}", who="einstein", status=204)
+    one.context.clock.ahead = 29 * DAY
+    await one.context.sweep()
+    assert set(deleted(one)) == {"c", "d"}
+    await one.dav("DELETE", "einstein", "nothing")
+    one.context.clock.ahead = 31 * DAY
+    await one.context.sweep()
+    assert deleted(one) == {}
+    assert list((one.data / "trash/einstein").iterdir()) == []
+    await einstein.sign_in("einstein")
+    one.put("einstein", "e", b"e")
+    await einstein.submit("/delete/e")
+    assert "The trash is empty now." in (await einstein.submit("/trash/empty")).text
+    assert list((one.data / "trash/einstein").iterdir()) == []
+
+
+async def test_how_much_is_used_is_told(one, einstein):
+    await one.dav("PUT", "einstein", "a", b"x" * 1500)
+    assert "1.5 kB used" in (await einstein.open("/files/")).text
+    told = (await one.api("GET", "me", who="einstein"))["quota"]
+    assert (told["used"], told["limit"]) == (1500, None)
+    assert told["available"] > 0
+    one.context.database.write_now(lambda tx: tx.run(schema.accounts.update().values(quota=3000)))
+    page = await einstein.open("/files/")
+    assert "1.5 kB of 3.0 kB used" in page.text
+    assert (await one.api("GET", "me", who="einstein"))["quota"] == {"used": 1500, "available": 1500, "limit": 3000}
