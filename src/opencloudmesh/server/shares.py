@@ -82,8 +82,7 @@ def offer(
 
     `link` is the id of the link by which a visitor took it; with `mfa`, only a server is told that promises that who
     opens it has passed a second factor. Raises `Invalid` naming the wrong fields, `Denied` by the policy, `Conflict`
-    where it is shared with that person already, `Forbidden` where it is known that the server there
-    takes no shares for groups.
+    where it is shared with that person already, `Forbidden` for a group where it is known that the server takes none.
     """
     wrong = wrong_terms(tx, permissions, expiration)
     if not path:
@@ -91,9 +90,7 @@ def offer(
     if wrong:
         raise Invalid("The share is not complete.", fields=wrong)
     policy.admit(tx, "share", "out", share_with.host, account=owner, address=str(share_with))
-    known = peers.document(tx, share_with.host)
-    if known is not None:  # else the worker finds out
-        check_share_type(known, share_type, resource_type)
+    _check_known(tx, share_with.host, share_type, resource_type)
     if is_shared(tx, owner, path, share_with, share_type):
         raise Conflict(f"This is shared with {share_with} already.")
     share_id = tx.id()
@@ -310,6 +307,13 @@ def wrong_terms(tx: Tx, permissions: frozenset[str], expiration: int | None) -> 
 def granted_by(permissions: frozenset[str]) -> list[str]:
     """As stored: there is nothing without reading."""
     return sorted(permissions | {READ})
+
+
+def _check_known(tx: Tx, host: str, share_type: str, resource_type: str) -> None:
+    """Raises `Forbidden` for what a peer does not take; of one that is not known well enough the worker finds out."""
+    peer = peers.document(tx, host)
+    if peer is not None:
+        check_share_type(peer, share_type, resource_type)
 
 
 def _terms(row: Row) -> tuple[list[str], int | None]:
