@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pyotp
+from tests.browsing import Browser
 from tests.mesh import PASSWORD
+from tests.phones import ticket
 
 
 async def picture(person, name):
@@ -60,3 +63,78 @@ async def test_a_second_factor_from_setting_it_up_to_turning_it_off(one, visitor
     await visitor.page.locator("#off-code").fill(code_of(one, secret))
     await visitor.press("Turn the second factor off")
     await visitor.sees("The second factor is off.")
+
+
+async def authenticator(person, *, verified=True):
+    """A key in the browser, which asks nobody: what a finger would say is `verified`."""
+    session = await person.page.context.new_cdp_session(person.page)
+    await session.send("WebAuthn.enable")
+    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    options |= {"isUserVerified": verified, "automaticPresenceSimulation": True}
+    added = await session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    return session, added["authenticatorId"]
+
+
+async def make_passkey(person, name="My phone"):
+    await person.open("/settings/security")
+    await person.unfold("Add a passkey")
+    await person.fill("Name of the device", name)
+    await person.page.locator("#new-password").fill(PASSWORD)
+    await person.press("Make it")
+
+
+async def test_a_passkey_lets_in_alone_and_is_two_factors(one, visitor):
+    sent = []
+    visitor.page.on("request", lambda request: sent.append((request.url, request.post_data)))
+    session, key = await authenticator(visitor)
+    await visitor.sign_in("einstein")
+    await make_passkey(visitor)
+    await fine(visitor, "passkey-new")
+    await visitor.press("Continue")
+    await visitor.sees("They are not shown again.")
+    await visitor.follow("I have written them down")
+    await fine(visitor, "passkeys")
+    await visitor.press("Sign out")
+    await fine(visitor, "login")
+    await visitor.press("Sign in with a passkey")
+    await fine(visitor, "passkey")
+    await visitor.press("Continue")
+    await visitor.sees("einstein@")
+    (row,) = one.stored()["sessions"]
+    assert row[4] is True  # a second factor was passed
+    assert one.stored()["tickets"] == []
+
+    # What was sent opens nothing again, also not to the question of somebody else.
+    (answer,) = [body for url, body in sent if url.endswith("/login/passkey/answer")]
+    thief = Browser(one)
+    (old,) = parse_qs(answer)["ticket"]
+    (credential,) = parse_qs(answer)["credential"]
+    await thief.submit("/login/passkey/answer", 401, ticket=old, credential=credential)
+    fresh = ticket((await thief.submit("/login/passkey")).html)
+    changed = credential.replace('"signature":"', '"signature":"AAAA')
+    for shown in (credential, changed, "", "{}", "[]", "null", '{"id":[]}', '{"id":"a\\u0000b"}', "\0", "{" * 5000):
+        await thief.submit("/login/passkey/answer", 401, ticket=fresh, credential=shown)
+    assert not thief.cookies
+
+    # The password alone is not enough any more.
+    page = await thief.sign_in("einstein")
+    assert "Use a passkey" in page.text
+    assert not thief.cookies
+    assert (await one.dav("PROPFIND", "einstein")).status == 401
+
+    # Another key of the same kind is not known here.
+    await session.send("WebAuthn.clearCredentials", {"authenticatorId": key})
+    await visitor.open("/settings/security")
+    await visitor.press("Sign out")
+    await visitor.press("Sign in with a passkey")
+    await visitor.press("Continue")
+    await visitor.sees("That did not work.")
+
+
+async def test_a_passkey_without_a_finger_is_not_taken(one, visitor):
+    await authenticator(visitor, verified=False)
+    await visitor.sign_in("einstein")
+    await make_passkey(visitor)
+    await visitor.press("Continue")
+    await visitor.sees("That did not work.")
+    assert one.stored()["passkeys"] == []

@@ -14,7 +14,8 @@ from opencloudmesh.server.database import Tx, digest_of
 from opencloudmesh.server.schema import tickets
 
 SECOND = "second"  # the password was right, and a second factor is asked for
-KINDS = (SECOND,)
+REGISTER, PASSKEY = "register", "passkey"  # a passkey is being made, or shown
+KINDS = (SECOND, REGISTER, PASSKEY)
 LIFETIME = 600  # seconds
 
 Row = sa.Row[Any]

@@ -30,6 +30,7 @@ from opencloudmesh.server.web.pages import (
     links,
     moving,
     operator,
+    passkeys,
     second,
     security,
     sending,
@@ -110,13 +111,20 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/settings/security/app/confirm", security.confirm),
     ("POST", "/settings/security/app/off", security.turn_off),
     ("POST", "/settings/security/codes", security.renew_codes),
+    ("POST", "/settings/security/passkeys/new", passkeys.begin),
+    ("POST", "/settings/security/passkeys", passkeys.add),
+    ("POST", "/settings/security/passkeys/{id}/remove", passkeys.remove),
     ("POST", "/settings/security/passwords", security.make_password),
     ("POST", "/settings/security/passwords/{id}/revoke", security.revoke_password),
     ("POST", "/settings/security/sessions/end", security.end_sessions),
     ("POST", "/settings/security/sessions/{id}/end", security.end_session),
 )
 # The forms between a right password, or none, and a session.
-STEPS: tuple[tuple[str, Step], ...] = (("/login/second", second.answer),)
+STEPS: tuple[tuple[str, Step], ...] = (
+    ("/login/second", second.answer),
+    ("/login/passkey", passkeys.ask),
+    ("/login/passkey/answer", passkeys.answer),
+)
 
 
 def routes(context: Context, doors: Doors, look: Look) -> list[Route]:

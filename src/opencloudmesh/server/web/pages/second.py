@@ -24,7 +24,7 @@ async def begin(context: Context, look: Look, account: str, target: str) -> Resp
     ticket, has = await context.database.write(
         lambda tx: (tickets.issue(tx, tickets.SECOND, account, next=target), factors.of(tx, account))
     )
-    return _page(look, ticket, has)
+    return _page(look, ticket, has, target)
 
 
 async def answer(context: Context, look: Look, doors: Doors, request: Request) -> Response:
@@ -52,17 +52,18 @@ async def answer(context: Context, look: Look, doors: Doors, request: Request) -
 async def _again(context: Context, look: Look, secret: str, error: OcmError) -> Response:
     """The page with what was wrong, or the first step where the time is over."""
 
-    def look_up(tx: Tx) -> Factors:
-        return factors.of(tx, tickets.find(tx, tickets.SECOND, secret).account)
+    def look_up(tx: Tx) -> tuple[Factors, str]:
+        row = tickets.find(tx, tickets.SECOND, secret)
+        return factors.of(tx, row.account), row.data["next"]
 
     try:
-        return _page(look, secret, await context.database.read(look_up), error)
+        return _page(look, secret, *await context.database.read(look_up), error)
     except Unauthenticated as over:
         return look.page("login.html", over.status, {"next": HOME, "user": "", "error": over})
 
 
-def _page(look: Look, ticket: str, has: Factors, error: OcmError | None = None) -> Response:
-    values = {"ticket": ticket, "has": has, "error": error}
+def _page(look: Look, ticket: str, has: Factors, target: str, error: OcmError | None = None) -> Response:
+    values = {"ticket": ticket, "has": has, "next": target, "error": error}
     response = look.page("second.html", error.status if error else 200, values)
     if error is not None and error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import FieldError, Invalid, OcmError
-from opencloudmesh.server import app_passwords, factors, sessions
+from opencloudmesh.server import app_passwords, factors, passkeys, sessions
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.web.pages.cookies import shown
 from opencloudmesh.server.web.pages.forms import read_form
@@ -25,13 +25,19 @@ PLACE = "/settings/security"
 async def show(visit: Visit, error: OcmError | None = None) -> Response:
     """Everything about it."""
     account, secret = visit.account.id, shown(visit.request, visit.context.config)
-    has, passwords, rows = await visit.context.database.read(
-        lambda tx: (factors.of(tx, account), app_passwords.listing(tx, account), sessions.listing(tx, account))
+    has, keys, passwords, rows = await visit.context.database.read(
+        lambda tx: (
+            factors.of(tx, account),
+            passkeys.listing(tx, account),
+            app_passwords.listing(tx, account),
+            sessions.listing(tx, account),
+        )
     )
     return visit.page(
         "security.html",
         error,
         has=has,
+        keys=keys,
         passwords=passwords,
         sessions=rows,
         this=sessions.id_of(secret),
@@ -73,14 +79,14 @@ async def confirm(visit: Visit) -> Response:
     form, account = await read_form(visit.request), visit.account.id
     secret = shown(visit.request, visit.context.config)
 
-    def prove(tx: Tx) -> list[str]:
+    def store(tx: Tx) -> list[str]:
         codes = factors.confirm(tx, account, form.get("code", ""))
         sessions.strengthen(tx, account, secret)
         return codes
 
     try:
-        await _password(visit, form)
-        codes = await visit.context.database.write(prove)
+        await check_password(visit, form)
+        codes = await visit.context.database.write(store)
     except OcmError as error:
         return await show_secret(visit, error)
     return visit.page("codes.html", codes=codes, first=True, active="security")
@@ -89,7 +95,7 @@ async def confirm(visit: Visit) -> Response:
 async def renew_codes(visit: Visit) -> Response:
     """New codes on paper."""
     try:
-        await _prove(visit)
+        await prove(visit)
         codes = await visit.context.database.write(lambda tx: factors.renew_codes(tx, visit.account.id))
     except OcmError as error:
         return await show(visit, error)
@@ -99,7 +105,7 @@ async def renew_codes(visit: Visit) -> Response:
 async def turn_off(visit: Visit) -> Response:
     """No app any more."""
     try:
-        await _prove(visit)
+        await prove(visit)
         await visit.context.database.write(lambda tx: factors.turn_off(tx, visit.account.id))
     except OcmError as error:
         return await show(visit, error)
@@ -142,14 +148,14 @@ async def end_sessions(visit: Visit) -> Response:
     return redirect(PLACE, "session-ended")
 
 
-async def _password(visit: Visit, form: dict[str, str]) -> None:
+async def check_password(visit: Visit, form: dict[str, str]) -> None:
     """Raises `Unauthenticated` where the form has not the person's password, `TooManyRequests`."""
     await visit.doors.check(visit.account.id, form.get("password", ""), visit.request)
 
 
-async def _prove(visit: Visit) -> None:
-    """The form has the person's password and a code. Raises as `_password`, and `Invalid` for a wrong code."""
+async def prove(visit: Visit) -> None:
+    """The form has the person's password and a code. Raises as `check_password`, and `Invalid` for a wrong code."""
     form, account = await read_form(visit.request), visit.account.id
-    await _password(visit, form)
+    await check_password(visit, form)
     if not await visit.context.database.write(lambda tx: factors.matches(tx, account, form.get("code", ""))):
         raise Invalid(factors.WRONG, fields=[FieldError("code", "INVALID")])

@@ -77,6 +77,8 @@ DONE = {
     "granted": "Shared. Their cloud is being told.",
     "refused": "Refused. Nobody is told.",
     "factor-off": "The second factor is off. Signing in asks only for your password.",
+    "passkey-added": "The passkey was added. You can sign in with it alone.",
+    "passkey-removed": "The passkey was removed. Nobody gets in with it any more.",
     "password-removed": "The app password was removed. Nothing gets in with it any more.",
     "session-ended": "Signed out there.",
     "asking": "Asked. Their cloud is being told; this page shows what becomes of it.",
@@ -170,7 +172,7 @@ def _static(name: str, media_type: str) -> Static:
     return Static(content, media_type, f"/static/{stem}.{hashlib.sha256(content).hexdigest()[:16]}.{suffix}")
 
 
-SCRIPTS = ("page.js", "upload.js")
+SCRIPTS = ("page.js", "passkey.js", "upload.js")
 STATIC = {
     name: _static(name, media_type)
     for name, media_type in {
