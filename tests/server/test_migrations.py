@@ -28,7 +28,7 @@ migrate.upgrade(sys.argv[1])
 """
 
 NewDatabase = Callable[..., str]
-HEAD = "0013"
+HEAD = "0014"
 
 
 @pytest.fixture

@@ -12,8 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
+from opencloudmesh.protocol.address import normalise_host
+from opencloudmesh.protocol.errors import Invalid
 from opencloudmesh.protocol.fields import INVALID, REQUIRED, Fields
+from opencloudmesh.protocol.ssh import SshAddress
 
 READ, WRITE, SHARE = "read", "write", "share"
 PERMISSIONS = frozenset({READ, WRITE, SHARE})
@@ -26,6 +30,9 @@ REQUIREMENTS = {"mfa-enforced": MUST_USE_MFA, "use-code": MUST_EXCHANGE_TOKEN, "
 SHARE_PERMISSIONS_PROPERTY = "{http://open-cloud-mesh.org/ns}share-permissions"
 
 MAX_SECRET = 1024
+
+BLANK = "blank"  # a web application in a window of its own: the only way in which we show one
+PLACEHOLDER = "{relative-path-to-shared-resource}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class WebDav:
 
 @dataclass(frozen=True, slots=True)
 class WebApp:
-    """A web application at the sender. `uri` may be a template before 1.4."""
+    """A web application at the sender. `uri` is a template before 1.4."""
 
     uri: str
     shared_secret: str = field(repr=False)
@@ -51,6 +58,7 @@ class WebApp:
     targets: tuple[str, ...] = ()
     app_name: str = ""
     media_types: tuple[str, ...] = ()
+    template: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,22 @@ class Protocols:
         known = [name for name in _READERS if getattr(self, name) is not None]
         return (*known, *self.unknown)
 
+    @property
+    def access(self) -> WebDav | None:
+        """How it is reached over WebDAV. A `datatx` part (<= 1.2) is fetched over WebDAV too."""
+        if self.webdav is not None or self.datatx is None:
+            return self.webdav
+        tx = self.datatx
+        return WebDav(tx.source_uri, tx.shared_secret, frozenset({READ}), frozenset(), frozenset({"datatx"}), tx.size)
+
+    def others(self, *, plain_http: bool = False) -> dict[str, dict[str, Any]]:
+        """The parts besides WebDAV that somebody here can use, by name; secrets are in them."""
+        found = {
+            "webapp": self.webapp and _opened(self.webapp, plain_http),
+            "ssh": self.ssh and _reached(self.ssh),
+        }
+        return {name: part for name, part in found.items() if part}
+
     @classmethod
     def read(cls, protocol: Fields, code: str = "") -> Protocols:
         """Reads the `protocol` object; `code` is the share's own code field (1.2). Notes what is wrong."""
@@ -104,6 +128,46 @@ class Protocols:
         if name not in ("webdav", "multi") and not parts:
             unknown.setdefault(name, options.values)
         return cls(name=name, unknown=unknown, **parts)
+
+
+def _opened(webapp: WebApp, plain_http: bool) -> dict[str, Any] | None:
+    """How a web application is opened; None where it cannot be.
+
+    1.4: in a window of its own, with a token for the secret. Before, a link; `{relative-path-to-shared-resource}` is
+    nothing for the resource itself.
+    """
+    uri = webapp.uri.replace(PLACEHOLDER, "") if webapp.template else webapp.uri
+    with_token = MUST_EXCHANGE_TOKEN in webapp.requirements and bool(webapp.shared_secret)
+    wanted = (with_token and (webapp.template or BLANK in webapp.targets)) or webapp.template
+    if not wanted or not is_web_address(uri, plain_http=plain_http):
+        return None
+    return {
+        "uri": uri,
+        "secret": webapp.shared_secret if with_token else "",
+        "permissions": sorted(webapp.permissions),
+        "requirements": sorted(webapp.requirements),
+        "name": webapp.app_name if webapp.app_name.isprintable() else "",
+    }
+
+
+def is_web_address(uri: str, *, plain_http: bool = False) -> bool:
+    """Whether a browser may be sent there: https with a host and nothing odd; `plain_http` for testing."""
+    try:
+        parts = urlsplit(uri)
+        usable = parts.scheme in (("https", "http") if plain_http else ("https",)) and parts.port != 0
+        normalise_host(parts.netloc)
+    except (ValueError, Invalid):
+        return False
+    plain = uri.isascii() and uri.isprintable() and not set(uri) & set(" \"'<>\\^`{|}")
+    return usable and plain and parts.username is None
+
+
+def _reached(ssh: Ssh) -> dict[str, Any] | None:
+    try:
+        SshAddress.parse(ssh.uri)
+    except Invalid:
+        return None
+    return {"uri": ssh.uri}
 
 
 def _read_webdav(part: Fields, code: str) -> WebDav:
@@ -133,8 +197,9 @@ def _read_webapp(part: Fields, code: str) -> WebApp:
         permissions=permissions,
         requirements=requirements,
         targets=part.words("targets"),
-        app_name=part.text("appName", required=False),
+        app_name=part.text("appName", required=False, limit=255),
         media_types=part.words("mediaTypes"),
+        template=part.values.get("uri") is None,
     )
 
 

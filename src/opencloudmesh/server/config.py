@@ -139,8 +139,8 @@ SETTINGS = (
     Setting(
         "webdav_receive",
         "off",
-        "Whether the discovery document carries the `webdav-receive` role of OCM 1.4; OpenCloud and oCIS cannot read "
-        "documents with it.",
+        "Whether the discovery document carries the roles of OCM 1.4 as Receiving Server (`webdav-receive`, "
+        "`webapp-receive`, `ssh-receive`); OpenCloud and oCIS cannot read documents with them.",
         _one_of("off", "absolute", "relative"),
     ),
     Setting(

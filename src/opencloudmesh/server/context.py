@@ -179,6 +179,10 @@ class Context:
             self.storage, self.database, link, largest=largest, total=total, on_removed=self._removed, trash=kept
         )
 
+    async def token_for(self, row: Row, secret: str, *, strong: bool) -> str:
+        """A token with which somebody may use another part of a received share than its files, for minutes."""
+        return await RemoteTree(self.reach, row, strong=strong).token_for(secret)
+
     async def probe(self, row: Row) -> None:
         """Looks at the root of a received share, and keeps what it is: a peer may call a folder a file.
 

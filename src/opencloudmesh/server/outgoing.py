@@ -38,6 +38,7 @@ def document(config: Config, keys: Keyring, criteria: tuple[str, ...], user_agen
         public_key=keys.public_key,
         invite_accept_dialog=config.public_url + ACCEPT_PATH,
         token_end_point=config.public_url + TOKEN_PATH,
+        others_receive=config.webdav_receive != "off",
         webdav_receive=None if config.webdav_receive == "off" else config.webdav_receive,
     )
     return own_document(offer, api_version_for(user_agent))

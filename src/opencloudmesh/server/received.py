@@ -9,12 +9,10 @@ share: `together`.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.dialects import dialect_of
@@ -23,7 +21,19 @@ from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFoun
 from opencloudmesh.protocol.notifications import SHARE_ACCEPTED, SHARE_DECLINED
 from opencloudmesh.protocol.protocols import MUST_USE_MFA
 from opencloudmesh.protocol.shares import NewShare
-from opencloudmesh.server import accounts, audit, contacts, locks, news, outbox, peers, policy, properties
+from opencloudmesh.server import (
+    accounts,
+    audit,
+    contacts,
+    locks,
+    news,
+    offers,
+    outbox,
+    peers,
+    policy,
+    properties,
+    ssh_keys,
+)
 from opencloudmesh.server.accounts import Recipient
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.policy import Denied
@@ -79,7 +89,13 @@ _BY_PROVIDER_ID = sa.select(received).where(
 
 
 def receive(
-    tx: Tx, share: NewShare, *, own_host: str, verified: str, enforce_mfa: bool = True
+    tx: Tx,
+    share: NewShare,
+    *,
+    own_host: str,
+    verified: str,
+    enforce_mfa: bool = True,
+    plain_http: bool = False,
 ) -> tuple[Row, Recipient]:
     """Another server offers one of our users a share, or a group. Offered twice, stored once, with what was said last.
 
@@ -94,23 +110,30 @@ def receive(
         raise NotSupported(f"The share type {share.share_type!r} is not supported here.")
     if share.resource_type not in RESOURCE_TYPES:
         raise NotSupported(f"The resource type {share.resource_type!r} is not supported here.")
-    if share.protocols.webdav is None:
-        raise NotSupported("None of the share's protocols is supported here; webdav is.")
-    if MUST_USE_MFA in demanded(share) and not enforce_mfa:
+    access, parts = share.protocols.access, share.protocols.others(plain_http=plain_http)
+    if access is None and not parts:
+        raise NotSupported(f"Of the share's protocols ({', '.join(share.protocols.names)}) none can be used here.")
+    if MUST_USE_MFA in offers.demanded(share) and not enforce_mfa:
         raise NotSupported("This cloud does not promise that people here have passed a second factor.")
     recipient, trusts = _recipient(tx, share, own_host, verified)
+    if access is None and set(parts) == {"ssh"} and not any(ssh_keys.told(tx, account) for account in trusts):
+        raise NotSupported("It could be reached over SSH alone, and the recipient has no key for that here.")
     if share.expiration is not None and share.expiration <= tx.now:
         raise Invalid("The share has expired already.", fields=[FieldError("expiration", "INVALID")])
-    fingerprint = _fingerprint(share)
+    fingerprint = offers.fingerprint_of(share)
     host, provider_id = share.sender.host, share.provider_id
     known = tx.all(_BY_PROVIDER_ID, {"from": host, "called": provider_id})
     same = [row for row in known if hmac.compare_digest(row.fingerprint, fingerprint)]
     if known and not same and not _reuses_ids(tx, host):
         raise Conflict("There is another share with this providerId.", fields=[FieldError("providerId", "CONFLICT")])
     if same:  # its owner may have changed it before we had answered
-        rows = [changed(tx, row, share.protocols.webdav.permissions, share.expiration) for row in same]
+        rows = [changed(tx, row, offers.permissions(share), share.expiration) for row in same]
     else:
-        stored = _stored(share, recipient, fingerprint, verified)
+        stored = {
+            **offers.kept(share, recipient, fingerprint, verified),
+            "parts": parts,
+            "secret": _secret(tx, share),
+        }
         rows = [offer_to(tx, stored, account, trust) for account, trust in trusts.items()]
     return rows[0], recipient
 
@@ -135,14 +158,6 @@ def offer_to(tx: Tx, stored: Mapping[str, Any], account: str, trust: str) -> Row
     row = get(tx, received_id)
     inform(tx, row, news.OFFERED)
     return row
-
-
-def demanded(share: NewShare) -> frozenset[str]:
-    """What is asked of every access: what the webdav part says, and a second factor if any part does."""
-    parts = (share.protocols.webdav, share.protocols.webapp)
-    mfa = any(part is not None and MUST_USE_MFA in part.requirements for part in parts)
-    webdav = share.protocols.webdav.requirements if share.protocols.webdav is not None else frozenset()
-    return webdav | {MUST_USE_MFA} if mfa else webdav
 
 
 def get(tx: Tx, received_id: str, *, account: str | None = None) -> Row:
@@ -173,11 +188,12 @@ def accept(
     row = get(tx, received_id, account=account)
     if row.state == ACCEPTED:
         return row
-    changed = _change(tx, row, "accepted", path=_free_path(tx, row, exists))
+    changed = _change(tx, row, "accepted", path=_free_path(tx, row, exists) if is_tree(row) else None)
     contacts.shared(tx, row.account, row.sender, name=row.sender_name)
     _tell(tx, row, SHARE_ACCEPTED)
     # Whether it is a file or a folder is seen only at the sender: Nextcloud says "file" for both.
-    outbox.put(tx, host=row.host, kind=outbox.PROBE, subject=row.id)
+    if is_tree(row):
+        outbox.put(tx, host=row.host, kind=outbox.PROBE, subject=row.id)
     return changed
 
 
@@ -229,7 +245,7 @@ def changed(tx: Tx, row: Row, permissions: frozenset[str] | None, expiration: in
     lasts = expiration is None or expiration > tx.now
     if (row.state, "changed") not in TRANSITIONS or (row.state == EXPIRED and not lasts):
         return row
-    if row.state == ACCEPTED:  # what was last seen of it says what one may, too
+    if row.state == ACCEPTED and is_tree(row):  # what was last seen of it says what one may, too
         outbox.put(tx, host=row.host, kind=outbox.PROBE, subject=row.id)
     inform(tx, row, news.OFFERED if row.state == EXPIRED else news.CHANGED)
     return _change(tx, row, "changed", permissions=granted, expiration=expiration)
@@ -320,48 +336,15 @@ def _recipient(tx: Tx, share: NewShare, own_host: str, verified: str) -> tuple[R
     return recipient, trusts
 
 
-def _fingerprint(share: NewShare) -> str:
-    """Says whether a share is the same one again. What may be done with it, and until when, may change in between."""
-    webdav = share.protocols.webdav
-    assert webdav is not None  # `receive` has looked
-    content = (
-        str(share.share_with),
-        share.name,
-        str(share.owner),
-        str(share.sender),
-        share.share_type,
-        share.resource_type,
-        webdav.uri,
-        webdav.shared_secret,
-        sorted(webdav.requirements),
-    )
-    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
+def _secret(tx: Tx, share: NewShare) -> str:
+    """What an unsigned message about the share must name. Never nothing, which anybody could name."""
+    used = share.protocols.access or share.protocols.webapp
+    return (used.shared_secret if used is not None else "") or tx.secret()
 
 
-def _stored(share: NewShare, recipient: Recipient, fingerprint: str, verified: str) -> dict[str, Any]:
-    """What is kept of a share, the same for everybody to whom it is offered."""
-    webdav = share.protocols.webdav
-    assert webdav is not None
-    return {
-        "group": recipient.id if share.share_type == accounts.GROUP else None,
-        "host": share.sender.host,
-        "provider_id": share.provider_id,
-        "fingerprint": fingerprint,
-        "name": share.name,
-        "description": share.description,
-        "sender": str(share.sender),
-        "sender_name": share.sender_display_name,
-        "owner": str(share.owner),
-        "owner_name": share.owner_display_name,
-        "resource_type": share.resource_type,
-        "permissions": sorted(webdav.permissions),
-        "requirements": sorted(demanded(share)),
-        "protocols": list(share.protocols.names),
-        "uri": webdav.uri,
-        "secret": webdav.shared_secret,
-        "expiration": share.expiration,
-        "verified": verified,
-    }
+def is_tree(row: Row) -> bool:
+    """Whether there are files in it, which are among the person's own once it is accepted."""
+    return bool({"webdav", "datatx"} & set(row.protocols))
 
 
 def _free_path(tx: Tx, row: Row, exists: Callable[[str, str], bool]) -> str:

@@ -246,6 +246,17 @@ class RemoteTree:
         self._reach.tokens[self._row.id] = Held(given.access_token, now + given.expires_in - SPARE)
         return given.access_token
 
+    async def token_for(self, secret: str) -> str:
+        """A short-lived token for the secret of another part of the share, got now and kept nowhere."""
+        try:
+            peer = await self._reach.locate(self._row.host)
+        except Unreachable as error:
+            raise PeerAway(error.message, detail=error.detail) from None
+        exchange = self._reach.exchange
+        if exchange is None:
+            raise BadAnswer("This server exchanges no tokens.")
+        return (await self._contact(lambda: exchange(peer, secret))).access_token
+
     async def _client(self, *, anew: bool = False) -> DavClient:
         """A client that goes the way that worked last, or (`anew`) one that is looked for."""
         if anew:

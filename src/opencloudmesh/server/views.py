@@ -6,12 +6,14 @@ Names are those of the protocol. Secrets are not in them.
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import normalise_host
 from opencloudmesh.protocol.invites import encode
 from opencloudmesh.protocol.protocols import MUST_USE_MFA
+from opencloudmesh.protocol.ssh import SshAddress
 from opencloudmesh.server.accounts import Account
 
 SPELLINGS = ("link", "invite", "code")
@@ -75,9 +77,27 @@ def received(row: Row) -> dict[str, Any]:
         "trust": row.trust,
         "stranger": row.trust in STRANGE and not row.known,
         "path": row.path,
+        "protocols": row.protocols,
+        **ways(row),
         "created": row.created,
         "changed": row.changed,
     }
+
+
+def ways(row: Row) -> dict[str, Any]:
+    """How a row of `received` can be used besides its files, and which protocols it offers that cannot be used here."""
+    webapp, ssh = row.parts.get("webapp"), row.parts.get("ssh")
+    used = {"webdav", "datatx", *row.parts}
+    return {
+        "webapp": webapp and {"name": webapp["name"], "host": urlsplit(webapp["uri"]).netloc},
+        "ssh": ssh and {"uri": ssh["uri"], "command": SshAddress.parse(ssh["uri"]).command},
+        "unsupported": [name for name in row.protocols if name not in used],
+    }
+
+
+def ssh_key(row: Row) -> dict[str, Any]:
+    """A row of `ssh_keys`."""
+    return {"id": row.id, "name": row.name, "key": row.key, "created": row.created}
 
 
 def link(row: Row, public_url: str, now: int) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from opencloudmesh.server.web.api import BASE, OPERATIONS
 from opencloudmesh.server.web.ocm import MESSAGES
 from opencloudmesh.server.web.operator import AREA
 
+SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIALoKMbI+ZaUZvUDHL5R02P6uueJAD3ENXRjj4/PdsOm"
 QUICK = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -207,6 +208,7 @@ def new_id(stage: Stage, noun: str) -> str:
         "links": {"path": "work"},
         "contacts": {"address": somebody},
         "invites": {},
+        "ssh-keys": {"key": SSH_KEY},
         "asked": {"owner": somebody, "share": "x"},
     }[noun]
     return str(stage.background.run(stage.cloud.api("POST", noun, wanted, who="einstein"))["id"])

@@ -13,6 +13,7 @@ from opencloudmesh.server.schema.people import (
     memberships,
     news,
     sessions,
+    ssh_keys,
     welcomes,
 )
 from opencloudmesh.server.schema.sharing import asked, links, listings, received, requests, shares, tokens
@@ -26,6 +27,7 @@ __all__ = [
     "memberships",
     "welcomes",
     "sessions",
+    "ssh_keys",
     "factors",
     "recovery_codes",
     "passkeys",

@@ -73,6 +73,17 @@ sessions = Table(
     Column("used", BigInteger, nullable=False, server_default="0"),  # to the hour
 )
 
+# The public keys with which people come to what is shared with them over SSH.
+ssh_keys = Table(
+    "ssh_keys",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("key", Text, nullable=False),  # as OpenSSH writes it, without a comment
+    Column("created", BigInteger, nullable=False),
+)
+
 # Invites that our users gave away (IETF-OCM, "Invite Flow").
 invites = Table(
     "invites",

@@ -30,7 +30,17 @@ from opencloudmesh.protocol.notifications import Notification
 from opencloudmesh.protocol.share_requests import ShareRequest
 from opencloudmesh.protocol.shares import NewShare
 from opencloudmesh.protocol.tokens import TokenError, TokenRequest
-from opencloudmesh.server import asked, audit, invites, notifications, policy, received, share_requests, tokens
+from opencloudmesh.server import (
+    asked,
+    audit,
+    invites,
+    notifications,
+    policy,
+    received,
+    share_requests,
+    ssh_keys,
+    tokens,
+)
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.outgoing import TOKEN_PATH
@@ -56,13 +66,21 @@ async def receive_share(context: Context, sender: Sender, message: wire.Request)
     def receive(tx: Tx) -> Answer:
         sender.admit(tx)
         row, recipient = received.receive(
-            tx, share, own_host=config.own_host, verified=sender.how, enforce_mfa=config.enforce_mfa
+            tx,
+            share,
+            own_host=config.own_host,
+            verified=sender.how,
+            enforce_mfa=config.enforce_mfa,
+            plain_http=config.development,
         )
-        for each in received.together(tx, row):
+        rows = received.together(tx, row)
+        for each in rows:
             if each.state == received.PENDING and policy.accepts(tx, each.trust):
                 received.accept(tx, each.id, exists=context.storage.exists)
             asked.answered(tx, each)
-        return {"recipientDisplayName": recipient.name, "recipientUserId": recipient.id}
+        answer = {"recipientDisplayName": recipient.name, "recipientUserId": recipient.id}
+        keys = [ssh_keys.told(tx, each.account) for each in rows] if "ssh" in row.parts else []
+        return answer | ({"recipientPublicKeys": "\n".join(filter(None, keys))} if any(keys) else {})
 
     with _guesses(context, sender, f"people, from {share.sender.host}", signed=False):
         return await context.commit(receive)

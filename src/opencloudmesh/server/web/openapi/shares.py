@@ -28,6 +28,18 @@ SHARE_TYPE: Schema = {
     "description": "whether shareWith is a person, or a group of people at a server that has groups",
 }
 
+WEBAPP: Schema = {
+    **shape({"name": TEXT, "host": TEXT}),
+    "type": ["object", "null"],
+    "description": "the web application that opens it, at the page `/apps/{id}`",
+}
+SSH: Schema = {
+    **shape({"uri": TEXT, "command": {**TEXT, "description": "what opens it in a terminal"}}),
+    "type": ["object", "null"],
+    "description": "where it is over SSH, with one of the person's keys",
+}
+NAMES: Schema = {"type": "array", "items": TEXT}
+
 SCHEMAS: dict[str, Schema] = {
     "Me": shape(
         {
@@ -107,6 +119,10 @@ SCHEMAS: dict[str, Schema] = {
             "trust": {**TEXT, "description": "why the policy let it in"},
             "stranger": {"type": "boolean", "description": "you do not know the sender, and nobody vouches for them"},
             "path": {**MAYBE_TEXT, "description": "where it is in your files, while accepted"},
+            "protocols": {**NAMES, "description": "the names of all that the sender offers"},
+            "webapp": WEBAPP,
+            "ssh": SSH,
+            "unsupported": {**NAMES, "description": "protocols that cannot be used here"},
             "created": MOMENT,
             "changed": MOMENT,
         }

@@ -19,6 +19,7 @@ from opencloudmesh.server.views import ASK_PATH, WAYF_PATH
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.operator import admit
 from opencloudmesh.server.web.pages import (
+    apps,
     archive,
     ask,
     asked,
@@ -35,6 +36,7 @@ from opencloudmesh.server.web.pages import (
     security,
     sending,
     shares,
+    ssh_keys,
     trash,
     visitors,
     welcome,
@@ -87,6 +89,11 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/links/{id}/remove", links.remove),
     ("GET", "/requests", links.show_requests),
     ("POST", "/requests/{id}/{answer}", links.answer),
+    ("GET", "/apps/{id}", apps.show),
+    ("POST", "/apps/{id}", apps.enter),
+    ("GET", "/ssh-keys", ssh_keys.show),
+    ("POST", "/ssh-keys", ssh_keys.add),
+    ("POST", "/ssh-keys/{id}/remove", ssh_keys.remove),
     ("GET", "/asked", asked.show),
     ("POST", "/asked", asked.create),
     ("POST", "/asked/{id}/remove", asked.remove),

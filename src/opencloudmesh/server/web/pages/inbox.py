@@ -17,7 +17,7 @@ ENDED = {
     received.UNSHARED: "The sender has ended it.",
     received.EXPIRED: "Its time is over.",
 }
-MAY = {READ: "read", WRITE: "write", SHARE: "share it on"}
+MAY = {"view": "view", READ: "read", WRITE: "write", SHARE: "share it on"}
 
 
 async def show(visit: Visit) -> Response:
@@ -31,6 +31,7 @@ async def show(visit: Visit) -> Response:
         active="inbox",
         why=ENDED,
         may=may,
+        ways={row.id: views.ways(row) for row in rows},
         verdict=verdict,
         strangers={row.id for row in rows if views.received(row)["stranger"]},
     )

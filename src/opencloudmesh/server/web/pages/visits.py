@@ -81,6 +81,7 @@ DONE = {
     "passkey-removed": "The passkey was removed. Nobody gets in with it any more.",
     "password-removed": "The app password was removed. Nothing gets in with it any more.",
     "session-ended": "Signed out there.",
+    "key-added": "The key was added. It counts for what is shared with you from now on.",
     "asking": "Asked. Their cloud is being told; this page shows what becomes of it.",
     "asked": "Thank you. The owner will be asked, and if they say yes, your cloud tells you.",
     "taken": "Thank you. It is on its way to that address: your own cloud asks you whether you want it.",
