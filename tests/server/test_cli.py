@@ -12,7 +12,7 @@ from tests.mesh import PASSWORD
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.invites import decode
-from opencloudmesh.server import audit, links, share_requests
+from opencloudmesh.server import audit, links, news, share_requests
 from opencloudmesh.server import config as settings
 from opencloudmesh.server.cli import main
 from opencloudmesh.server.database import Database
@@ -372,3 +372,18 @@ def test_a_person_asks_others(einstein):
     einstein("request", "withdraw", row["id"], "--as", "einstein")
     assert einstein("request", "sent", "--as", "einstein") == "none\n"
     assert einstein("outbox") == "none\n"
+
+
+def test_news_are_listed_and_read(einstein):
+    with closing(Database(einstein.url)) as database:
+        for name in ("a.txt", "b.txt"):
+            database.write_now(lambda tx, name=name: news.tell(tx, "einstein", news.OFFERED, subject=name, name=name))
+    newest, oldest = listed(einstein, "news", "list", "--as", "einstein")
+    assert (newest["subject"], newest["read"], oldest["subject"]) == ("b.txt", False, "a.txt")
+    assert "wants to share “b.txt” with you." in einstein("news", "list", "--as", "einstein")
+    einstein("news", "read", str(newest["id"]), "--as", "einstein")
+    assert [row["subject"] for row in listed(einstein, "news", "list", "--as", "einstein", "--unread")] == ["a.txt"]
+    assert "no such notification" in einstein("news", "read", "99", "--as", "einstein", code=1)
+    einstein("news", "read", "--as", "einstein")
+    assert listed(einstein, "news", "list", "--as", "einstein", "--unread") == []
+    assert "no user" in einstein("news", "list", "--as", "nobody", code=1)

@@ -7,8 +7,11 @@ from contextlib import closing
 import pytest
 from tests.server.offices import HERE, MARIE, NOW, THERE, Office, offer
 
+from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.invites import InviteAccepted
+from opencloudmesh.protocol.share_requests import ShareRequest
 from opencloudmesh.server import (
+    asked,
     contacts,
     departures,
     invites,
@@ -97,6 +100,29 @@ def test_whoever_has_answered_need_not_be_called_to_it(office, what):
     assert heard(office) == [news.OFFERED]
     office.do(RECEIVED[what][0], row)
     assert heard(office) == []
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_a_share_that_they_asked_for_is_told_as_that(office, accepted):
+    wanted = ShareRequest(owner=MARIE, share_with=Address("einstein", HERE), share="https://there.example/papers")
+    office.do(asked.ask, "einstein", wanted)
+    row = office.received()
+    if accepted:
+        office.do(received.accept, row.id)
+        office.do(received.inform, row, news.ADDED)
+    for _ in range(2):
+        office.do(asked.answered, row)
+    assert heard(office) == [news.GRANTED]
+
+
+def test_what_they_asked_for_was_not_taken(office):
+    wanted = ShareRequest(owner=MARIE, share_with=Address("einstein", HERE), share="https://there.example/papers")
+    row = office.do(asked.ask, "einstein", wanted)
+    office.do(asked.not_delivered, row.id, "It does not answer.", final=False)
+    assert heard(office) == []
+    office.do(asked.not_delivered, row.id, "no", final=True)
+    (told,) = office.all(schema.news)
+    assert (told.event, told.subject, told.who, told.name) == (news.REFUSED, row.id, MARIES, "papers")
 
 
 # What they share

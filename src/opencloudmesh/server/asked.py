@@ -116,6 +116,10 @@ def answered(tx: Tx, share: Row) -> None:
     for row in named[:1] or only:
         outbox.drop(tx, row.id)
         _change(tx, row, "answered", error=None, received=share.id)
+        for event in (news.OFFERED, news.ADDED):  # the same in other words
+            news.take_back(tx, row.account, event, share.id)
+        who = {"who": share.sender, "who_name": share.sender_name}
+        news.tell(tx, row.account, news.GRANTED, subject=share.id, name=share.name, **who)
 
 
 def refuse_host(tx: Tx, host: str, reason: str) -> None:

@@ -8,6 +8,8 @@ person reads is made from the row when it is shown. The same said again is one r
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from string import Formatter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -24,7 +26,8 @@ class Event(NamedTuple):
     sentence: str
 
 
-RECEIVED, SHARE, INVITE, CONTACT, REQUEST = "received", "share", "invite", "contact", "request"  # what news are about
+RECEIVED, SHARE, INVITE, CONTACT = "received", "share", "invite", "contact"  # what news are about
+REQUEST, ASKED = "request", "asked"
 
 OFFERED, ADDED, CHANGED, ENDED = "share-offered", "share-added", "share-changed", "share-ended"
 EXPIRED, GONE, CUT = "share-expired", "share-gone", "share-cut"
@@ -54,8 +57,8 @@ EVENTS = {
     INVITE_FAILED: Event(INVITE, "Your invite could not be sent to {who}."),
     CONTACT_ENDED: Event(CONTACT, "{who} has removed you from their contacts."),
     REQUESTED: Event(REQUEST, "{who} asks you for “{name}”."),
-    GRANTED: Event(REQUEST, "{who} shares “{name}” with you, as you asked."),
-    REFUSED: Event(REQUEST, "{who} does not share “{name}” with you."),
+    GRANTED: Event(RECEIVED, "{who} shares “{name}” with you, as you asked."),
+    REFUSED: Event(ASKED, "The cloud of {who} did not take your request for “{name}”."),
 }
 
 LIFETIME = 90 * 86_400  # seconds that a row is kept
@@ -139,6 +142,18 @@ def mark_all(tx: Tx, account: str, *, until: int | None = None) -> int:
     """The person has read all; `until`: those up to that id, for others may have come meanwhile. How many they were."""
     which = [*_unread_of(account)] + ([] if until is None else [news.c.id <= until])
     return tx.run(news.update().where(*which).values(read=True)).rowcount
+
+
+def pieces(row: Row) -> Iterator[tuple[str, str]]:
+    """The sentence of a row in pieces: some text, and what comes behind it: "who", "name" or nothing ("")."""
+    for text, field, _, _ in Formatter().parse(EVENTS[row.event].sentence):
+        yield text, field or ""
+
+
+def sentence(row: Row) -> str:
+    """The sentence of a row, where there is only text."""
+    who = f"{row.who_name} ({row.who})" if row.who_name not in ("", row.who) else row.who
+    return EVENTS[row.event].sentence.format(who=who, name=row.name)
 
 
 def purge(tx: Tx) -> None:

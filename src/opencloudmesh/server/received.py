@@ -278,8 +278,7 @@ def expire(tx: Tx) -> None:
 
 def inform(tx: Tx, row: Row, event: str) -> None:
     """The person is told what became of it."""
-    who = {"who": row.sender, "who_name": row.sender_name}
-    news.tell(tx, row.account, event, subject=row.id, name=row.name, **who)
+    news.tell(tx, row.account, event, subject=row.id, who=row.sender, who_name=row.sender_name, name=row.name)
 
 
 def probed(tx: Tx, received_id: str, resource_type: str, entry: dict[str, Any]) -> None:

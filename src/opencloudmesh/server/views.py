@@ -14,6 +14,7 @@ from opencloudmesh.protocol.address import normalise_host
 from opencloudmesh.protocol.invites import encode
 from opencloudmesh.protocol.protocols import MUST_USE_MFA
 from opencloudmesh.protocol.ssh import SshAddress
+from opencloudmesh.server import news
 from opencloudmesh.server.accounts import Account
 
 SPELLINGS = ("link", "invite", "code")
@@ -224,6 +225,22 @@ def session(row: Row, device: str) -> dict[str, Any]:
 def app_password(row: Row) -> dict[str, Any]:
     """A row of `app_passwords`. `used` is to the hour."""
     return {"id": row.id, "name": row.name, "secondFactor": row.strong, "used": row.used, "created": row.created}
+
+
+def notification(row: Row) -> dict[str, Any]:
+    """A row of `news`. `about` says what `subject` is the id of; `text` is the sentence for a person."""
+    return {
+        "id": row.id,
+        "event": row.event,
+        "about": news.EVENTS[row.event].about,
+        "subject": row.subject,
+        "who": row.who,
+        "whoName": row.who_name,
+        "name": row.name,
+        "text": news.sentence(row),
+        "at": row.at,
+        "read": row.read,
+    }
 
 
 def directory(row: Row) -> dict[str, Any]:

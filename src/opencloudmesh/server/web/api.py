@@ -18,7 +18,7 @@ from opencloudmesh.protocol.errors import NotFound
 from opencloudmesh.server import links, received, share_requests, shares, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
-from opencloudmesh.server.web import asked, contacts, invites, openapi, security, ssh_keys, trash
+from opencloudmesh.server.web import asked, contacts, invites, news, openapi, security, ssh_keys, trash
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.bodies import read_maybe_object, read_object
 from opencloudmesh.server.web.errors import json_response
@@ -169,6 +169,9 @@ OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/asked/{id}": {"DELETE": asked.delete_asked},
     "/ssh-keys": {"GET": ssh_keys.list_keys, "POST": ssh_keys.add_key},
     "/ssh-keys/{id}": {"DELETE": ssh_keys.remove_key},
+    "/notifications": {"GET": news.list_news},
+    "/notifications/read": {"POST": news.mark_all},
+    "/notifications/{id}/read": {"POST": news.mark_one},
     "/invites": {"GET": invites.list_invites, "POST": invites.create_invite},
     "/invites/accept": {"POST": invites.accept_invite},
     "/invites/{id}": {"DELETE": invites.revoke_invite},

@@ -34,6 +34,7 @@ from opencloudmesh.server import (
     asked,
     audit,
     invites,
+    news,
     notifications,
     policy,
     received,
@@ -77,6 +78,7 @@ async def receive_share(context: Context, sender: Sender, message: wire.Request)
         for each in rows:
             if each.state == received.PENDING and policy.accepts(tx, each.trust):
                 received.accept(tx, each.id, exists=context.storage.exists)
+                received.inform(tx, each, news.ADDED)
             asked.answered(tx, each)
         answer = {"recipientDisplayName": recipient.name, "recipientUserId": recipient.id}
         keys = [ssh_keys.told(tx, each.account) for each in rows] if "ssh" in row.parts else []

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from opencloudmesh.protocol.errors import Forbidden, NotFound, TooManyRequests, Unauthenticated
-from opencloudmesh.server import accounts, received, sessions, share_requests
+from opencloudmesh.server import accounts, news, received, sessions, share_requests
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
@@ -38,8 +38,8 @@ def signed_in(context: Context, look: Look, doors: Doors, handler: Handler) -> E
             raise Forbidden("You are signed out. Sign in in another tab, and try again.")
         if found is None:
             return await _ask_to_sign_in(request)
-        account, pending, asking, due = found
-        visit = Visit(look, context, doors, request, account, pending, asking)
+        account, counts, due = found
+        visit = Visit(look, context, doors, request, account, *counts)
         request.scope["visit"] = visit
         response = await handler(visit)
         if due and await context.database.write(lambda tx: sessions.renew(tx, secret)):
@@ -110,15 +110,16 @@ async def check_request(request: Request, context: Context) -> None:
             raise
 
 
-def _who(tx: Tx, secret: str) -> tuple[Account, int, int, bool] | None:
-    """Whose session it is, how many shares and requests wait for their answer, and whether it is to be renewed."""
+def _who(tx: Tx, secret: str) -> tuple[Account, tuple[int, int, int], bool] | None:
+    """Whose session it is, the numbers that every page shows (`Visit`), and whether it is to be renewed."""
     row = sessions.find(tx, secret)
     account = accounts.find(tx, row.account) if row else None
     if row is None or account is None:
         return None
     pending = sum(share.state == received.PENDING for share in received.listing(tx, account.id))
     account = replace(account, strong=row.strong)
-    return account, pending, share_requests.waiting(tx, account.id), sessions.is_due(row, tx.now)
+    counts = pending, share_requests.waiting(tx, account.id), news.unread(tx, account.id)
+    return account, counts, sessions.is_due(row, tx.now)
 
 
 async def _ask_to_sign_in(request: Request) -> Response:

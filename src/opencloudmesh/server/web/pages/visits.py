@@ -85,6 +85,7 @@ DONE = {
     "asking": "Asked. Their cloud is being told; this page shows what becomes of it.",
     "asked": "Thank you. The owner will be asked, and if they say yes, your cloud tells you.",
     "taken": "Thank you. It is on its way to that address: your own cloud asks you whether you want it.",
+    "all-read": "All of them are marked as read.",
     "welcome": "Your password is set. Sign in with it.",
     "user-added": "The user was added.",
     "user-removed": "The user was removed, and what they shared has ended.",
@@ -94,7 +95,10 @@ UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request of a person who is signed in. `pending` shares and `asking` people wait for their answer."""
+    """A request of a person who is signed in. `pending` shares and `asking` people wait for their answer.
+
+    `news`: how many notifications they have not read.
+    """
 
     look: Look
     context: Context
@@ -103,6 +107,7 @@ class Visit:
     account: Account
     pending: int = 0
     asking: int = 0
+    news: int = 0
 
     @property
     def address(self) -> Address:
