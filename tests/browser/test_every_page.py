@@ -13,7 +13,7 @@ from opencloudmesh.server import uploads
 PAGES = (
     "/files/", "/files/Empty", "/files/Shares/Radium", "/files/?search=nothing", "/share/work",
     f"/share/{quote(LONG)}", f"/rename/{quote(LONG)}", "/delete/work", "/move/work", "/move/work?to=Shares", "/inbox",
-    "/requests", "/asked", "/ssh-keys", "/trash", "/notifications", "/link/work", "/invites", "/contacts",
+    "/requests", "/asked", "/ssh-keys", "/trash", "/notifications", "/link/work", "/invites", "/contacts", "/circles",
     "/settings/security",
     "/accept-invite?token=abc&providerDomain=other.example",
 )  # fmt: skip

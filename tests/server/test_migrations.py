@@ -28,7 +28,7 @@ migrate.upgrade(sys.argv[1])
 """
 
 NewDatabase = Callable[..., str]
-HEAD = "0014"
+HEAD = "0015"
 
 
 @pytest.fixture

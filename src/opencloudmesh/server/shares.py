@@ -77,6 +77,7 @@ def offer(
     expiration: int | None = None,
     link: str | None = None,
     mfa: bool = False,
+    batch: str | None = None,
 ) -> Row:
     """A person shares a file or folder with somebody, or a group. The peer is told as soon as the worker gets to it.
 
@@ -89,10 +90,7 @@ def offer(
         wrong.append(FieldError("path", "INVALID"))
     if wrong:
         raise Invalid("The share is not complete.", fields=wrong)
-    policy.admit(tx, "share", "out", share_with.host, account=owner, address=str(share_with))
-    _check_known(tx, share_with.host, share_type, resource_type)
-    if is_shared(tx, owner, path, share_with, share_type):
-        raise Conflict(f"This is shared with {share_with} already.")
+    _check_recipient(tx, owner, path, resource_type, share_with, share_type)
     share_id = tx.id()
     row = {
         "id": share_id,
@@ -108,6 +106,7 @@ def offer(
         "secret": tx.secret(),
         "state": PENDING,
         "link": link,
+        "batch": batch,
         "requirements": [MUST_USE_MFA] if mfa else [],
     }
     tx.run(shares.insert().values(**row, created=tx.now, changed=tx.now))
@@ -309,11 +308,14 @@ def granted_by(permissions: frozenset[str]) -> list[str]:
     return sorted(permissions | {READ})
 
 
-def _check_known(tx: Tx, host: str, share_type: str, resource_type: str) -> None:
-    """Raises `Forbidden` for what a peer does not take; of one that is not known well enough the worker finds out."""
-    peer = peers.document(tx, host)
+def _check_recipient(tx: Tx, owner: str, path: str, resource_type: str, share_with: Address, share_type: str) -> None:
+    """Raises `Denied`, `Forbidden`, `Conflict`. Of a peer that is not known well enough the worker finds out."""
+    policy.admit(tx, "share", "out", share_with.host, account=owner, address=str(share_with))
+    peer = peers.document(tx, share_with.host)
     if peer is not None:
         check_share_type(peer, share_type, resource_type)
+    if is_shared(tx, owner, path, share_with, share_type):
+        raise Conflict(f"This is shared with {share_with} already.")
 
 
 def _terms(row: Row) -> tuple[list[str], int | None]:

@@ -42,6 +42,7 @@ def share(row: Row) -> dict[str, Any]:
         "resourceType": row.resource_type,
         "shareWith": row.share_with,
         "shareType": row.share_type,
+        "batch": row.batch,
         "recipientDisplayName": row.recipient_name,
         "permissions": row.permissions,
         "description": row.description,
@@ -172,6 +173,27 @@ def contact(row: Row) -> dict[str, Any]:
         "source": row.source,
         "blocked": row.blocked,
         "created": row.created,
+    }
+
+
+def circle(circle: Any) -> dict[str, Any]:
+    """A `circles.Circle`."""
+    return {"id": circle.id, "name": circle.name, "members": [contact(row) for row in circle.members]}
+
+
+def batch(batch: Any) -> dict[str, Any]:
+    """A `batches.Batch`. `progress`: how many shares are in which state; `new`: who came into the circle since."""
+    return {
+        "id": batch.row.id,
+        "circle": batch.row.circle,
+        "name": batch.row.name,
+        "path": batch.path,
+        **{name: batch.row.terms[name] for name in ("permissions", "description", "expiration", "mfa")},
+        "shares": [row.id for row in batch.shares],
+        "progress": dict(batch.progress),
+        "refused": batch.row.refused,
+        "new": [row.address for row in batch.new],
+        "created": batch.row.created,
     }
 
 

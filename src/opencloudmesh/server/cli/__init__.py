@@ -10,6 +10,7 @@ import click
 
 import opencloudmesh
 from opencloudmesh.server.cli import (
+    circles,
     contacts,
     directory,
     groups,
@@ -49,6 +50,7 @@ for command in (
     links.request_group,
     contacts.invite_group,
     contacts.contacts_group,
+    circles.circle_group,
     news.news_group,
     peers.list_peers,
     peers.peer_group,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Invalid
-from opencloudmesh.server import accounts, disk, received, shares, views
+from opencloudmesh.server import accounts, batches, circles, disk, received, shares, views
 from opencloudmesh.server.accounts import GROUP, USER
+from opencloudmesh.server.cli.circles import show_batches
 from opencloudmesh.server.cli.common import data_option, end, json_option, opened, permissions_of, show
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.storage import Storage
@@ -21,7 +24,7 @@ RECEIVED_COLUMNS = ("id", "state", "name", "sender", "permissions", "path")
 @data_option
 @json_option
 @click.argument("path")
-@click.argument("share_with", metavar="USER@HOST")
+@click.argument("share_with", metavar="USER@HOST|CIRCLE")
 @click.option("--as", "owner", required=True, metavar="NAME", help="Whose file it is.")
 @click.option("--group", is_flag=True, help="It is the address of a group of people there.")
 @click.option("--write", is_flag=True, help="They may change it.")
@@ -31,27 +34,28 @@ RECEIVED_COLUMNS = ("id", "state", "name", "sender", "permissions", "path")
 @click.option("--description", default="", help="A few words to them.")
 def share(data: str, as_json: bool, path: str, share_with: str, owner: str, group: bool, write: bool, reshare: bool,
           expires: str | None, mfa: bool, description: str) -> None:  # fmt: skip
-    """Share PATH of a person's files with USER@HOST."""
+    """Share PATH of a person's files with USER@HOST, or with each contact in one of their circles."""
     with opened(data) as (config, database):
-        database.read_now(lambda tx: accounts.get(tx, owner))
-        cleaned, address = clean_path(path), Address.parse(share_with)
-        if address == Address(owner, config.own_host):
+        own = Address(database.read_now(lambda tx: accounts.get(tx, owner)).id, config.own_host)
+        cleaned = clean_path(path)
+        common: dict[str, Any] = {
+            "owner": owner,
+            "path": cleaned,
+            "resource_type": "folder" if disk.is_folder(Storage(config.data).stat(owner, cleaned)) else "file",
+            "permissions": permissions_of(write, reshare),
+            "description": description,
+            "expiration": end(expires) if expires else None,
+            "mfa": mfa,
+        }
+        if "@" not in share_with:
+            circle = database.read_now(lambda tx: circles.called(tx, owner, share_with))
+            batch = database.write_now(lambda tx: batches.offer(tx, circle_id=circle.id, own_address=own, **common))
+            show_batches([batch], as_json=as_json, one=True)
+            return
+        address, share_type = Address.parse(share_with), GROUP if group else USER
+        if address == own:
             raise Invalid("This is their own address.")
-        is_folder = disk.is_folder(Storage(config.data).stat(owner, cleaned))
-        row = database.write_now(
-            lambda tx: shares.offer(
-                tx,
-                owner=owner,
-                path=cleaned,
-                resource_type="folder" if is_folder else "file",
-                share_with=address,
-                share_type=GROUP if group else USER,
-                permissions=permissions_of(write, reshare),
-                description=description,
-                expiration=end(expires) if expires else None,
-                mfa=mfa,
-            )
-        )
+        row = database.write_now(lambda tx: shares.offer(tx, share_with=address, share_type=share_type, **common))
         show([views.share(row)], SHARE_COLUMNS, as_json=as_json, one=True)
 
 

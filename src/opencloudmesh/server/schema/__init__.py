@@ -7,6 +7,8 @@ from opencloudmesh.server.schema.files import locks, moves, properties, trash, u
 from opencloudmesh.server.schema.mesh import audit, directories, members, outbox, peers, policy, rules, signatures
 from opencloudmesh.server.schema.people import (
     accounts,
+    circle_members,
+    circles,
     contacts,
     groups,
     invites,
@@ -16,7 +18,7 @@ from opencloudmesh.server.schema.people import (
     ssh_keys,
     welcomes,
 )
-from opencloudmesh.server.schema.sharing import asked, links, listings, received, requests, shares, tokens
+from opencloudmesh.server.schema.sharing import asked, batches, links, listings, received, requests, shares, tokens
 from opencloudmesh.server.schema.signin import app_passwords, factors, identities, passkeys, recovery_codes, tickets
 from opencloudmesh.server.schema.tables import metadata
 
@@ -36,7 +38,10 @@ __all__ = [
     "tickets",
     "invites",
     "contacts",
+    "circles",
+    "circle_members",
     "news",
+    "batches",
     "shares",
     "tokens",
     "received",

@@ -132,3 +132,21 @@ news = Table(
     UniqueConstraint("account", "event", "subject", "who"),
     Index(None, "account", "read"),
 )
+
+# Several contacts under one name, with whom their owner shares at once.
+circles = Table(
+    "circles",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+
+# Which contacts are in which circle.
+circle_members = Table(
+    "circle_members",
+    metadata,
+    Column("circle", String(36), ForeignKey("circles.id", ondelete="CASCADE"), primary_key=True),
+    Column("contact", String(36), ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True, index=True),
+)

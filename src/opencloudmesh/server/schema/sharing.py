@@ -29,7 +29,21 @@ shares = Table(
     Column("failing_since", BigInteger),  # since when it cannot be told to the peer
     Column("link", String(36), index=True),  # by which a visitor took it to their own cloud
     Column("share_type", String(16), nullable=False, server_default="user"),  # whom share_with is: user | group
+    Column("batch", String(36), index=True),  # of which it is one
     Index(None, "owner", "path"),
+)
+
+# What was shared with all people of a circle at once, as a share for each of them.
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("owner", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("circle", String(36), nullable=False),  # there may be no such circle any more
+    Column("name", Text, nullable=False),  # what it was called then
+    Column("terms", JSON, nullable=False),  # permissions, description, expiration, mfa
+    Column("refused", JSON, nullable=False),  # who could not be given a share, and why
+    Column("created", BigInteger, nullable=False),
 )
 
 # Short-lived tokens that peers got for the secret of a share (code flow). They die with it.

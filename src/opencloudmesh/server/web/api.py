@@ -18,7 +18,7 @@ from opencloudmesh.protocol.errors import NotFound
 from opencloudmesh.server import links, received, share_requests, shares, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
-from opencloudmesh.server.web import asked, contacts, invites, news, openapi, security, ssh_keys, trash
+from opencloudmesh.server.web import asked, circles, contacts, invites, news, openapi, security, ssh_keys, trash
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.bodies import read_maybe_object, read_object
 from opencloudmesh.server.web.errors import json_response
@@ -186,6 +186,12 @@ OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/contacts/{id}": {"DELETE": contacts.delete_contact},
     "/contacts/{id}/block": {"POST": contacts.block_contact},
     "/contacts/{id}/unblock": {"POST": contacts.unblock_contact},
+    "/circles": {"GET": circles.list_circles, "POST": circles.create_circle},
+    "/circles/{id}": {"PATCH": circles.rename_circle, "DELETE": circles.delete_circle},
+    "/circles/{id}/members/{contact}": {"PUT": circles.add_member, "DELETE": circles.drop_member},
+    "/batches": {"GET": circles.list_batches, "POST": circles.create_batch},
+    "/batches/{id}": {"GET": circles.show_batch, "DELETE": circles.stop_batch},
+    "/batches/{id}/catch-up": {"POST": circles.catch_up},
     "/operator/users": {"GET": users.list_users, "POST": users.create_user},
     "/operator/users/{id}": {"GET": users.show_user, "PATCH": users.change_user, "DELETE": users.delete_user},
     "/operator/users/{id}/link": {"POST": users.create_password_link},

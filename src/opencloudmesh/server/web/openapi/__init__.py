@@ -5,11 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import opencloudmesh
-from opencloudmesh.server.web.openapi import contacts, invites, links, news, security, shares, ssh_keys, trash, users
+from opencloudmesh.server.web.openapi import (
+    circles,
+    contacts,
+    invites,
+    links,
+    news,
+    security,
+    shares,
+    ssh_keys,
+    trash,
+    users,
+)
 from opencloudmesh.server.web.openapi.parts import ERROR
 
 HOW = "An app password; your own password works only while you have no second factor."
-NOUNS = (shares, trash, links, invites, contacts, news, security, ssh_keys, users)
+NOUNS = (shares, trash, links, invites, contacts, circles, news, security, ssh_keys, users)
 
 
 def document(public_url: str) -> dict[str, Any]:

@@ -85,6 +85,7 @@ SCHEMAS: dict[str, Schema] = {
             "resourceType": RESOURCE_TYPE,
             "shareWith": TEXT,
             "shareType": SHARE_TYPE,
+            "batch": {**MAYBE_TEXT, "description": "the batch of shares with a circle that it is of"},
             "recipientDisplayName": MAYBE_TEXT,
             "permissions": PERMISSIONS,
             "description": TEXT,

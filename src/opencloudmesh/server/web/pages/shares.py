@@ -10,9 +10,13 @@ from typing import Any, TypeVar
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, OcmError
-from opencloudmesh.server import contacts, shares
+from opencloudmesh.server import batches, circles, contacts, shares
 from opencloudmesh.server.accounts import USER
+from opencloudmesh.server.batches import Batch
+from opencloudmesh.server.circles import Circle
 from opencloudmesh.server.trees import READ, SHARE, WRITE
+from opencloudmesh.server.web.circles import NewBatch
+from opencloudmesh.server.web.circles import share as share_with_circle
 from opencloudmesh.server.web.pages.files import asked, crumbs
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.visits import Visit, redirect
@@ -29,6 +33,15 @@ STATES = {
     shares.DECLINED: "Declined",
     shares.FAILED: "Not delivered",
     shares.EXPIRED: "Expired",
+}
+PROGRESS = {  # how many of a batch are so far
+    shares.ACCEPTED: "accepted",
+    shares.SENT: "delivered, not answered yet",
+    shares.PENDING: "on its way",
+    batches.FAILING: "not delivered yet",
+    shares.DECLINED: "declined",
+    shares.FAILED: "not delivered",
+    shares.EXPIRED: "expired",
 }
 LABELS = {
     "shareWith": "the address",
@@ -47,11 +60,16 @@ async def show(visit: Visit) -> Response:
 async def offer(visit: Visit) -> Response:
     """It is shared; the other cloud is told by the worker."""
     path, form = asked(visit), EMPTY | await read_form(visit.request)
+    mfa, circle = bool(form["mfa"]), await _circle(visit, form["address"])
     try:
-        await offer_share(visit.context, visit.account, read_by(NewShare.read, path, form, mfa=bool(form["mfa"])))
+        if circle is None:
+            await offer_share(visit.context, visit.account, read_by(NewShare.read, path, form, mfa=mfa))
+        else:
+            wanted = read_by(NewBatch.read, path, form, mfa=mfa, circle=circle.id)
+            await share_with_circle(visit.context, visit.account, wanted)
     except OcmError as error:
         return await _page(visit, path, form, error)
-    return redirect(f"/share/{path}", "shared")
+    return redirect(f"/share/{path}", "shared" if circle is None else "spread")
 
 
 async def change(visit: Visit) -> Response:
@@ -79,8 +97,14 @@ async def stop(visit: Visit) -> Response:
 
 async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError | None = None) -> Response:
     folder = await is_own_folder(visit, path, "You cannot share it on here.")
-    rows, known = await visit.context.database.read(
-        lambda tx: (shares.listing(tx, visit.account.id), contacts.listing(tx, visit.account.id))
+    account = visit.account.id
+    rows, known, groups, spread = await visit.context.database.read(
+        lambda tx: (
+            shares.listing(tx, account),
+            contacts.listing(tx, account),
+            circles.listing(tx, account),
+            batches.listing(tx, account, path=path),
+        )
     )
     return visit.page(
         "share.html",
@@ -90,6 +114,9 @@ async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError |
         is_folder=folder,
         shares=[row for row in rows if row.path == path],
         contacts=known,
+        circles=[circle for circle in groups if circle.members],
+        batches=spread,
+        far=how_far,
         form=form,
         states=STATES,
         live=shares.LIVE,
@@ -97,6 +124,18 @@ async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError |
         last_day=last_day,
         labels=LABELS,
     )
+
+
+async def _circle(visit: Visit, text: str) -> Circle | None:
+    """The circle that is named where an address could be; None where it is none of theirs."""
+    with suppress(NotFound):
+        return await visit.context.database.read(lambda tx: circles.called(tx, visit.account.id, text))
+    return None
+
+
+def how_far(batch: Batch) -> str:
+    """How far a batch has come, in words."""
+    return ", ".join(f"{batch.progress[state]} {word}" for state, word in PROGRESS.items() if batch.progress[state])
 
 
 async def is_own_folder(visit: Visit, path: str, cannot: str) -> bool:

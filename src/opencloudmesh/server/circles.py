@@ -1,0 +1,117 @@
+"""Circles: several contacts under one name, with whom somebody shares at once. See `batches` for what comes of it.
+
+A circle is its owner's alone: nobody in it, and no other server, hears of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound
+from opencloudmesh.server import contacts
+from opencloudmesh.server.database import Tx
+from opencloudmesh.server.schema import circle_members, circles
+from opencloudmesh.server.schema import contacts as people
+
+MAX_NAME = 255  # characters
+MAX_MEMBERS = 200  # each is a share of its own, all made in one transaction
+MAX_CIRCLES = 200  # of one person
+
+Row = sa.Row[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """A circle. `members` are rows of `contacts`, by name."""
+
+    id: str
+    name: str
+    members: tuple[Row, ...]
+
+
+def create(tx: Tx, account: str, name: str) -> Circle:
+    """A new circle, with nobody in it. Raises `Invalid`, `Conflict` where one is called so."""
+    known = listing(tx, account)
+    if len(known) >= MAX_CIRCLES:
+        raise Conflict(f"You can have at most {MAX_CIRCLES} circles.")
+    circle_id = tx.id()
+    values = {"id": circle_id, "account": account, "name": _free_name(name, known), "created": tx.now}
+    tx.run(circles.insert().values(**values))
+    return get(tx, account, circle_id)
+
+
+def get(tx: Tx, account: str, circle_id: str) -> Circle:
+    """A circle of that person. Raises `NotFound`."""
+    return _found(circle for circle in listing(tx, account) if circle.id == circle_id)
+
+
+def called(tx: Tx, account: str, name: str) -> Circle:
+    """The circle of that name, whatever its capitals, or of that id. Raises `NotFound`."""
+    wanted = name.strip().casefold()
+    return _found(circle for circle in listing(tx, account) if wanted in (circle.name.casefold(), circle.id))
+
+
+def listing(tx: Tx, account: str) -> list[Circle]:
+    """A person's circles by name."""
+    inside: dict[str, list[Row]] = {}
+    query = sa.select(people, circle_members.c.circle).join(circle_members, circle_members.c.contact == people.c.id)
+    for row in tx.all(query.where(people.c.account == account).order_by(people.c.name, people.c.address)):
+        inside.setdefault(row.circle, []).append(row)
+    rows = tx.all(sa.select(circles).where(circles.c.account == account).order_by(circles.c.name))
+    return [Circle(row.id, row.name, tuple(inside.get(row.id, ()))) for row in rows]
+
+
+def rename(tx: Tx, account: str, circle_id: str, name: str) -> Circle:
+    """It is called otherwise. Raises `NotFound`, `Invalid`, `Conflict`."""
+    get(tx, account, circle_id)
+    free = _free_name(name, [circle for circle in listing(tx, account) if circle.id != circle_id])
+    tx.run(circles.update().where(circles.c.id == circle_id).values(name=free))
+    return get(tx, account, circle_id)
+
+
+def add(tx: Tx, account: str, circle_id: str, contact_id: str) -> Circle:
+    """A contact is in it from now on; nothing is shared with them by that. Again is no error.
+
+    Raises `NotFound`, `Conflict` where it is full.
+    """
+    circle, contact = get(tx, account, circle_id), contacts.get(tx, account, contact_id)
+    if contact.id not in {member.id for member in circle.members} and len(circle.members) >= MAX_MEMBERS:
+        raise Conflict(f"A circle has at most {MAX_MEMBERS} people.")
+    tx.insert_new(circle_members, {"circle": circle.id, "contact": contact.id})
+    return get(tx, account, circle_id)
+
+
+def drop(tx: Tx, account: str, circle_id: str, contact_id: str) -> Circle:
+    """A contact is not in it any more; what was shared with them stays shared. Raises `NotFound`."""
+    if contact_id not in {member.id for member in get(tx, account, circle_id).members}:
+        raise NotFound("This contact is not in the circle.")
+    of_theirs = (circle_members.c.circle == circle_id, circle_members.c.contact == contact_id)
+    tx.run(circle_members.delete().where(*of_theirs))
+    return get(tx, account, circle_id)
+
+
+def remove(tx: Tx, account: str, circle_id: str) -> None:
+    """The circle is gone; contacts and shares stay. Raises `NotFound`."""
+    get(tx, account, circle_id)
+    tx.run(circles.delete().where(circles.c.id == circle_id))
+
+
+def _found(matching: Any) -> Circle:
+    circle = next(matching, None)
+    if circle is None:
+        raise NotFound("There is no such circle.")
+    assert isinstance(circle, Circle)
+    return circle
+
+
+def _free_name(name: str, known: list[Circle]) -> str:
+    """What a circle may be called: no address, for it is written where one can write an address."""
+    name = name.strip()
+    if not name or len(name) > MAX_NAME or not name.isprintable() or "@" in name:
+        raise Invalid("A circle has a name without @, in one line.", fields=[FieldError("name", "INVALID")])
+    if name.casefold() in {circle.name.casefold() for circle in known}:
+        raise Conflict(f"There is a circle {name!r} already.")
+    return name
