@@ -39,7 +39,7 @@ DISCOVERY, JWKS = "GET /.well-known/ocm", "GET /.well-known/jwks.json"
 class Foreign:
     """A server of somebody else's. `document` and `keys` are what it shows, `status` what it answers to everything.
 
-    `says` are answers to other requests: by "METHOD /path" a status and a body.
+    `says` are answers to other requests: by "METHOD /path" a status and a body; `adds` are header fields of theirs.
     """
 
     host: str
@@ -49,6 +49,7 @@ class Foreign:
     document: dict[str, Any]
     status: int = 200
     says: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    adds: dict[str, dict[str, str]] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
 
     def unsigned(self, cloud: Server, what: str, body: bytes) -> Request:
@@ -87,7 +88,8 @@ class Foreign:
         self.seen.append(f"{request.method} {request.path}")
         if self.seen[-1] in self.says:
             status, body = self.says[self.seen[-1]]
-            return web.Response(status=status, body=body, content_type="application/xml")
+            more = self.adds.get(self.seen[-1], {})
+            return web.Response(status=status, body=body, content_type="application/xml", headers=more)
         shown = {DISCOVERY: self.document, JWKS: build_jwks(self.keys)}.get(self.seen[-1])
         return web.json_response(shown, status=self.status) if shown else web.Response(status=404)
 

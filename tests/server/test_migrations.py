@@ -28,7 +28,7 @@ migrate.upgrade(sys.argv[1])
 """
 
 NewDatabase = Callable[..., str]
-HEAD = "0015"
+HEAD = "0016"
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from urllib.parse import quote, urljoin
 
 from opencloudmesh.client import multistatus
 from opencloudmesh.client.answer import Answer
+from opencloudmesh.client.checksums import checksum_of
 from opencloudmesh.client.multistatus import PROPERTIES, RemoteEntry
 from opencloudmesh.client.network import TIMEOUTS, Network, Timeouts
 from opencloudmesh.protocol.errors import (
@@ -87,6 +88,7 @@ class Download:
     modified_ns: int
     media_type: str
     chunks: AsyncIterator[bytes]
+    checksum: tuple[str, bytes] | None = None  # of the whole file, where the peer says
 
 
 class DavClient:
@@ -148,6 +150,7 @@ class DavClient:
             modified_ns=multistatus.modified(answer.headers.get("last-modified") or ""),
             media_type=multistatus.media_type(answer.headers.get("content-type") or ""),
             chunks=chunks,
+            checksum=checksum_of(answer.headers, whole=answer.status != 206),
         )
 
     async def put(

@@ -26,6 +26,7 @@ from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.tokens import TokenRequest, TokenResponse
 from opencloudmesh.server import (
     bins,
+    copies,
     keys,
     links,
     migrate,
@@ -111,12 +112,12 @@ class Context:
         self.storage.refresh_folders()
 
     async def sweep(self) -> None:
-        """Removes what arrived of uploads that are forgotten, and what has been in the trash for too long.
+        """Removes what arrived of uploads and copies that are forgotten, and what has been in the trash for too long.
 
-        The row of an upload is always there before its file.
+        The row of either is always there before its file.
         """
         names = await asyncio.to_thread(self.partials.names)
-        known = await self.database.read(uploads.known)
+        known = await self.database.read(lambda tx: uploads.known(tx) | copies.known(tx))
         await asyncio.to_thread(self.partials.discard_all, [name for name in names if name not in known])
         expired = await self.database.write(lambda tx: trash.expire(tx, self.config.trash_days))
         await bins.burn(self.storage, self.database, expired)

@@ -135,7 +135,7 @@ class RemoteTree:
         size = (await self.look(path)).size if download.size is None else download.size
         etag = download.etag or etag_of(download.modified_ns, size)
         entry = Entry(path, False, size, download.modified_ns, etag, media_type=download.media_type)
-        return Content(entry, stream=download.chunks)
+        return Content(entry, stream=download.chunks, checksum=download.checksum)
 
     async def write(
         self, path: str, chunks: AsyncIterator[bytes], *, size: int | None = None, modified_ns: int | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from opencloudmesh.server import asked, invites, outbox, received, share_requests, shares
+from opencloudmesh.server import asked, copies, invites, outbox, received, share_requests, shares
 
 Transitions = Mapping[tuple[str, str], str]
 
@@ -60,6 +60,14 @@ MACHINES = (
         asked.TRANSITIONS,
         asked.WAITING,
         "There is no answer but a share, so what was delivered may stay so for ever.",
+    ),
+    Machine(
+        "What people copy to their own files",
+        "copies.TRANSITIONS",
+        copies.TRANSITIONS,
+        copies.WAITING,
+        "A file that waits may have arrived in part; it is in nobody's tree before all of it is there.",
+        copies.GONE,
     ),
     Machine(
         "Invites",

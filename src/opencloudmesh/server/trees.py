@@ -82,6 +82,7 @@ class Content:
     entry: Entry
     file: Path | None = None
     stream: AsyncIterator[bytes] | None = None
+    checksum: tuple[str, bytes] | None = None  # of the whole file: a name of `hashlib`, and the digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Names are those of the protocol. Secrets are not in them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -160,6 +161,24 @@ def asked(row: Row) -> dict[str, Any]:
         "error": row.error,
         "created": row.created,
         "changed": row.changed,
+    }
+
+
+def copy(rows: list[Row], arrived: Mapping[str, int]) -> dict[str, Any]:
+    """All rows of one job in `copies`, the first first. `arrived`: bytes of those that are not complete."""
+    first, states = rows[0], {row.state for row in rows}
+    return {
+        "id": first.id,
+        "state": next((state for state in ("waiting", "failed") if state in states), "done"),
+        "received": first.received,
+        "source": first.source,
+        "path": f"{first.folder}/{first.name}".lstrip("/"),
+        "files": len(rows),
+        "size": sum(row.size for row in rows),
+        "arrived": sum(row.size if row.state == "done" else arrived.get(row.id, 0) for row in rows),
+        "error": next((row.error for row in rows if row.error), None),
+        "created": first.created,
+        "changed": max(row.changed for row in rows),
     }
 
 

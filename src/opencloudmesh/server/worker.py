@@ -40,6 +40,7 @@ from opencloudmesh.server import (
     asked,
     audit,
     contacts,
+    copies,
     invites,
     locks,
     mail,
@@ -57,6 +58,7 @@ from opencloudmesh.server import (
     welcomes,
 )
 from opencloudmesh.server.context import Context
+from opencloudmesh.server.copying import Copier
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.federation import Watch
 from opencloudmesh.server.policy import Denied
@@ -78,6 +80,7 @@ class Worker:
     def __init__(self, context: Context) -> None:
         self._context = context
         self.directories = Watch(context.database, context.network)
+        self._copier = Copier(context)
         self._busy: dict[int, str] = {}  # outbox id -> host
         self._tasks: set[asyncio.Task[None]] = set()
         self._kinds: dict[str, Callable[[Row], Awaitable[None]]] = {
@@ -116,9 +119,13 @@ class Worker:
                 continue
             per_host[row.host] += 1
             self._busy[row.id] = row.host
-            task = asyncio.create_task(self._attempt(row))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._watch(asyncio.create_task(self._attempt(row)))
+        for copying in await self._copier.start():
+            self._watch(copying)
+
+    def _watch(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def idle(self) -> None:
         """Waits until nothing is being delivered."""
@@ -366,6 +373,7 @@ def _tidy(tx: Tx) -> None:
     peers.forget_old_signatures(tx)
     peers.forget_strangers(tx)
     audit.purge(tx)
+    copies.purge(tx)
     locks.purge(tx)
     tokens.purge(tx)
     news.purge(tx)

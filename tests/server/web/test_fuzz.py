@@ -201,6 +201,10 @@ def new_id(stage: Stage, noun: str) -> str:
         body = json.dumps(offer(stage.cloud, stage.sender, {"providerId": f"new{number}"})).encode()
         assert stage.send(stage.sender.signed(stage.cloud, "shares", body)).status == 201
         return str(stage.background.run(stage.cloud.api("GET", "received", who="einstein"))[0]["id"])
+    if noun == "copies":
+        share = new_id(stage, "received")
+        stage.background.run(stage.cloud.api("POST", f"received/{share}/accept", who="einstein"))
+        return str(stage.background.run(stage.cloud.api("POST", "copies", {"received": share}, who="einstein"))["id"])
     if noun == "requests":
         return stage.background.run(stage.cloud.context.database.write(lambda tx: asked(tx, Address.parse(somebody))))
     wanted: dict[str, Any] = {
@@ -208,6 +212,7 @@ def new_id(stage: Stage, noun: str) -> str:
         "links": {"path": "work"},
         "contacts": {"address": somebody},
         "invites": {},
+        "copies": {},
         "ssh-keys": {"key": SSH_KEY},
         "asked": {"owner": somebody, "share": "x"},
     }[noun]

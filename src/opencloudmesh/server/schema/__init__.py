@@ -18,7 +18,17 @@ from opencloudmesh.server.schema.people import (
     ssh_keys,
     welcomes,
 )
-from opencloudmesh.server.schema.sharing import asked, batches, links, listings, received, requests, shares, tokens
+from opencloudmesh.server.schema.sharing import (
+    asked,
+    batches,
+    copies,
+    links,
+    listings,
+    received,
+    requests,
+    shares,
+    tokens,
+)
 from opencloudmesh.server.schema.signin import app_passwords, factors, identities, passkeys, recovery_codes, tickets
 from opencloudmesh.server.schema.tables import metadata
 
@@ -49,6 +59,7 @@ __all__ = [
     "links",
     "requests",
     "asked",
+    "copies",
     "outbox",
     "peers",
     "policy",

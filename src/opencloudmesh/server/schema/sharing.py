@@ -154,3 +154,26 @@ asked = Table(
     Column("created", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
 )
+
+# What people copy from received shares to their own files: a row for each file and folder.
+copies = Table(
+    "copies",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("job", String(36), nullable=False, index=True),  # the id of the first row
+    Column("account", String(64), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("received", String(36), ForeignKey("received.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("host", Text, nullable=False),  # of the share
+    Column("source", Text, nullable=False),  # path inside the share, "" for its root
+    Column("folder", Text, nullable=False),  # of the person's own, where it is put
+    Column("name", Text, nullable=False),  # there; another where that is taken
+    Column("size", BigInteger, nullable=False),  # bytes, as last seen
+    Column("etag", Text),  # of what has arrived in part
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due", BigInteger, nullable=False),
+    Column("error", Text),  # why it is not there yet
+    Column("created", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Index(None, "state", "due"),
+)

@@ -18,7 +18,7 @@ from opencloudmesh.protocol.errors import NotFound
 from opencloudmesh.server import links, received, share_requests, shares, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
-from opencloudmesh.server.web import asked, circles, contacts, invites, news, openapi, security, ssh_keys, trash
+from opencloudmesh.server.web import asked, circles, contacts, copies, invites, news, openapi, security, ssh_keys, trash
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.bodies import read_maybe_object, read_object
 from opencloudmesh.server.web.errors import json_response
@@ -167,6 +167,9 @@ OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/requests/{id}/refuse": {"POST": refuse_request},
     "/asked": {"GET": asked.list_asked, "POST": asked.create_asked},
     "/asked/{id}": {"DELETE": asked.delete_asked},
+    "/copies": {"GET": copies.list_copies, "POST": copies.create_copy},
+    "/copies/{id}": {"GET": copies.show_copy, "DELETE": copies.delete_copy},
+    "/copies/{id}/retry": {"POST": copies.retry_copy},
     "/ssh-keys": {"GET": ssh_keys.list_keys, "POST": ssh_keys.add_key},
     "/ssh-keys/{id}": {"DELETE": ssh_keys.remove_key},
     "/notifications": {"GET": news.list_news},

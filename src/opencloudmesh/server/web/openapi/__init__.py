@@ -8,6 +8,7 @@ import opencloudmesh
 from opencloudmesh.server.web.openapi import (
     circles,
     contacts,
+    copies,
     invites,
     links,
     news,
@@ -20,7 +21,7 @@ from opencloudmesh.server.web.openapi import (
 from opencloudmesh.server.web.openapi.parts import ERROR
 
 HOW = "An app password; your own password works only while you have no second factor."
-NOUNS = (shares, trash, links, invites, contacts, circles, news, security, ssh_keys, users)
+NOUNS = (shares, copies, trash, links, invites, contacts, circles, news, security, ssh_keys, users)
 
 
 def document(public_url: str) -> dict[str, Any]:

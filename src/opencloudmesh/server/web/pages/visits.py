@@ -88,6 +88,7 @@ DONE = {
     "passkey-removed": "The passkey was removed. Nobody gets in with it any more.",
     "password-removed": "The app password was removed. Nothing gets in with it any more.",
     "session-ended": "Signed out there.",
+    "copying": "It is being copied. This page shows how far it is.",
     "key-added": "The key was added. It counts for what is shared with you from now on.",
     "asking": "Asked. Their cloud is being told; this page shows what becomes of it.",
     "asked": "Thank you. The owner will be asked, and if they say yes, your cloud tells you.",
