@@ -15,6 +15,7 @@ from opencloudmesh.server.schema import accounts, groups, memberships, sessions,
 
 # It is the identifier in an OCM Address, a folder's name and part of URLs.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+NO_PASSWORD = ""  # of somebody who comes in another way: no password is the right one
 MIN_PASSWORD = 8  # characters
 MAX_PASSWORD = 1024
 
@@ -163,10 +164,15 @@ def remove(tx: Tx, account_id: str) -> None:
     tx.run(accounts.delete().where(accounts.c.id == account_id))
 
 
+def has_password(tx: Tx, account_id: str) -> bool:
+    """Whether the person can be asked for one."""
+    return stored_password(tx, account_id) != _NOBODY
+
+
 def stored_password(tx: Tx, account_id: str) -> str:
     """What `password_matches` compares with; a hash that matches nothing where there is no such account."""
     row = tx.one(sa.select(accounts.c.password).where(accounts.c.id == account_id))
-    return row.password if row else _NOBODY
+    return (row.password if row else "") or _NOBODY
 
 
 def password_matches(stored: str, password: str) -> bool:

@@ -114,6 +114,13 @@ def _mail_server(text: str) -> MailServer:
     return MailServer(url.hostname, port or ports[url.scheme], url.scheme == "smtps", user, password)
 
 
+def _issuer(text: str) -> str:
+    url = urlsplit(text.strip())
+    if url.scheme not in ("http", "https") or not url.netloc or url.query or url.fragment or url.username:
+        raise Invalid("Write the address of the OpenID provider as https://login.example.")
+    return text.strip()
+
+
 def _mail_address(text: str) -> str:
     if not is_email(text.strip()):
         raise Invalid("Write an e-mail address.")
@@ -162,6 +169,35 @@ SETTINGS = (
         "only after they have set one up. Without it such shares are refused.",
         _flag,
     ),
+    Setting(
+        "oidc_issuer",
+        "",
+        "An OpenID provider by which people sign in, e.g. https://login.example/realms/us. It has to know "
+        "`<public_url>/login/openid/answer` as a redirect URI.",
+        _issuer,
+    ),
+    Setting("oidc_client_id", "", "What the OpenID provider calls this cloud."),
+    Setting(
+        "oidc_client_secret",
+        "",
+        "The secret that the OpenID provider gave. Others on the machine see the options of a command: write it into "
+        "the file or the environment.",
+        secret=True,
+    ),
+    Setting("oidc_label", "Sign in with your organisation", "What the button says that leads to the OpenID provider."),
+    Setting(
+        "oidc_claim",
+        "preferred_username",
+        "Which claim is the user name here, the first time that somebody comes from the OpenID provider.",
+    ),
+    Setting("oidc_create", False, "Give an account to whomever the OpenID provider sends and who has none.", _flag),
+    Setting(
+        "oidc_trust_mfa",
+        False,
+        "Count `mfa` in what the OpenID provider says (`amr`, `acr`) as a second factor. Without it people set one up "
+        "here.",
+        _flag,
+    ),
     Setting("max_message", 131_072, "The largest message taken from another server, in bytes.", _number(4096, 2**24)),
     Setting(
         "trusted_proxies",
@@ -205,6 +241,13 @@ class Config:
     smtp: MailServer | None
     mail_from: str
     enforce_mfa: bool
+    oidc_issuer: str
+    oidc_client_id: str
+    oidc_client_secret: str = field(repr=False)
+    oidc_label: str
+    oidc_claim: str
+    oidc_create: bool
+    oidc_trust_mfa: bool
     max_message: int
     trusted_proxies: tuple[Network, ...]
     link_file_mb: int
@@ -246,6 +289,8 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ
     values["data"] = folder
     values["public_url"] = values["public_url"] or ""
     values["mail_from"] = values["mail_from"] or ""
+    if values["oidc_issuer"] and not values["oidc_client_id"]:
+        raise Invalid("Where there is an OpenID provider, oidc_client_id must say what it calls this cloud.")
     if values["smtp"] and not values["mail_from"]:
         raise Invalid("Where there is a mail server, mail_from must say which address mail comes from.")
     values["database_url"] = _database_url(values["database_url"], folder)
@@ -292,7 +337,7 @@ Secrets are only in the environment. `OCM_PASSWORD` is the password that `ocm us
 
 def _is_told(setting: Setting) -> bool:
     """Whether its default says something."""
-    return setting.default not in (None, ())
+    return setting.default not in (None, (), "")
 
 
 def _value(name: str, value: Any, source: str) -> Any:

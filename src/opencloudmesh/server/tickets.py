@@ -15,7 +15,8 @@ from opencloudmesh.server.schema import tickets
 
 SECOND = "second"  # the password was right, and a second factor is asked for
 REGISTER, PASSKEY = "register", "passkey"  # a passkey is being made, or shown
-KINDS = (SECOND, REGISTER, PASSKEY)
+OPENID = "openid"  # the browser is at the OpenID provider
+KINDS = (SECOND, REGISTER, PASSKEY, OPENID)
 LIFETIME = 600  # seconds
 
 Row = sa.Row[Any]

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from opencloudmesh.server import welcomes
 from opencloudmesh.server.context import Context
+from opencloudmesh.server.openid import ANSWER_PATH
 from opencloudmesh.server.outgoing import ACCEPT_PATH
 from opencloudmesh.server.views import ASK_PATH, WAYF_PATH
 from opencloudmesh.server.web.auth import Doors
@@ -33,6 +34,7 @@ from opencloudmesh.server.web.pages import (
     links,
     moving,
     news,
+    openid,
     operator,
     passkeys,
     second,
@@ -144,10 +146,12 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/settings/security/sessions/{id}/end", security.end_session),
 )
 # The forms between a right password, or none, and a session.
-STEPS: tuple[tuple[str, Step], ...] = (
-    ("/login/second", second.answer),
-    ("/login/passkey", passkeys.ask),
-    ("/login/passkey/answer", passkeys.answer),
+STEPS: tuple[tuple[str, str, Step], ...] = (
+    ("POST", "/login/second", second.answer),
+    ("POST", "/login/passkey", passkeys.ask),
+    ("POST", "/login/passkey/answer", passkeys.answer),
+    ("GET", "/login/openid", openid.begin),
+    ("GET", ANSWER_PATH, openid.answer),
 )
 
 
@@ -158,7 +162,7 @@ def routes(context: Context, doors: Doors, look: Look) -> list[Route]:
         by_path.setdefault(path, []).append((method, handler))
     return [
         Route("/login", login(context, look, doors), methods=["GET", "POST"]),
-        *(Route(path, step(context, look, doors, handler), methods=["POST"]) for path, handler in STEPS),
+        *(Route(path, step(context, look, doors, handler), methods=[method]) for method, path, handler in STEPS),
         Route(WAYF_PATH, Wayf(context, look).answer, methods=["GET", "POST"]),
         Route(welcomes.PATH, welcome.endpoint(context, look), methods=["GET", "POST"]),
         Route(ASK_PATH + "{token}", ask.endpoint(context, look), methods=["GET", "POST"]),

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import FieldError, Invalid, OcmError
-from opencloudmesh.server import app_passwords, factors, passkeys, sessions
+from opencloudmesh.server import accounts, app_passwords, factors, passkeys, sessions
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.web.pages.cookies import shown
 from opencloudmesh.server.web.pages.forms import read_form
@@ -25,12 +25,13 @@ PLACE = "/settings/security"
 async def show(visit: Visit, error: OcmError | None = None) -> Response:
     """Everything about it."""
     account, secret = visit.account.id, shown(visit.request, visit.context.config)
-    has, keys, passwords, rows = await visit.context.database.read(
+    has, keys, passwords, rows, asks = await visit.context.database.read(
         lambda tx: (
             factors.of(tx, account),
             passkeys.listing(tx, account),
             app_passwords.listing(tx, account),
             sessions.listing(tx, account),
+            accounts.has_password(tx, account),
         )
     )
     return visit.page(
@@ -38,6 +39,7 @@ async def show(visit: Visit, error: OcmError | None = None) -> Response:
         error,
         has=has,
         keys=keys,
+        asks=asks,
         passwords=passwords,
         sessions=rows,
         this=sessions.id_of(secret),
@@ -57,7 +59,10 @@ async def begin(visit: Visit) -> Response:
 
 async def show_secret(visit: Visit, error: OcmError | None = None) -> Response:
     """What the app has to be told, while it is being set up."""
-    secret = await visit.context.database.read(lambda tx: factors.unconfirmed(tx, visit.account.id))
+    account = visit.account.id
+    secret, asks = await visit.context.database.read(
+        lambda tx: (factors.unconfirmed(tx, account), accounts.has_password(tx, account))
+    )
     if secret is None:
         return redirect(PLACE)
     issuer = visit.context.config.provider
@@ -70,6 +75,7 @@ async def show_secret(visit: Visit, error: OcmError | None = None) -> Response:
         picture=Markup(picture),  # noqa: S704 - made here, of squares
         secret=spaced,
         uri=uri,
+        asks=asks,
         active="security",
     )
 
@@ -149,8 +155,9 @@ async def end_sessions(visit: Visit) -> Response:
 
 
 async def check_password(visit: Visit, form: dict[str, str]) -> None:
-    """Raises `Unauthenticated` where the form has not the person's password, `TooManyRequests`."""
-    await visit.doors.check(visit.account.id, form.get("password", ""), visit.request)
+    """Raises `Unauthenticated` where the form has not the person's password, if they have one; `TooManyRequests`."""
+    if await visit.context.database.read(lambda tx: accounts.has_password(tx, visit.account.id)):
+        await visit.doors.check(visit.account.id, form.get("password", ""), visit.request)
 
 
 async def prove(visit: Visit) -> None:

@@ -151,6 +151,7 @@ class Look:
             "style": STATIC["style.css"].url,
             "icon": STATIC["icon.svg"].url,
             "scripts": {name.removesuffix(".js"): STATIC[name].url for name in SCRIPTS},
+            "openid": config.oidc_label if config.oidc_issuer else "",
             "visit": None,
             "error": None,
             "done": "",
