@@ -11,7 +11,7 @@ import pytest
 from tests.browsing import EVIL, Browser, harmless
 from tests.mesh import basic, settled
 
-from opencloudmesh.server import limits, link_trees, links
+from opencloudmesh.server import audit, limits, link_trees, links, rules
 from opencloudmesh.server.web import linked
 
 NOWHERE = "This link leads nowhere"
@@ -476,3 +476,46 @@ async def test_takers_are_slowed_down(one, two, visitor, monkeypatch):
     page = await visitor.submit(f"{home}/add", 429, address=two.address("marie"))
     assert int(page.headers.get("retry-after")) > 0
     assert one.stored() == before
+
+
+async def test_a_person_elsewhere_adds_a_link_at_their_own_cloud(one, two, marie):
+    link, home = await given(one, password="open sesame")
+    page = await marie.open("/inbox")
+    assert "/add" in page.links
+    for form, status, words in (
+        ({"link": "nonsense"}, 400, "This is not a public link."),
+        ({"link": two.url + "/s/abc"}, 400, "This link is from this very cloud."),
+        ({"link": link["url"]}, 403, "This link has a password"),
+        ({"link": link["url"], "password": "guess"}, 403, "The password is wrong"),
+        ({"link": link["url"][:-1], "password": "open sesame"}, 403, "This link leads nowhere"),
+        ({"link": "https://nobody.invalid/s/abc"}, 502, "nobody.invalid"),
+    ):
+        before = one.stored(), two.stored()
+        page = await marie.submit("/add", status, **form)
+        assert words in page.text
+        assert harmless(page)
+        assert (one.stored(), two.stored()) == before
+    page = await marie.submit("/add", link=f"{link['url']}/files/deep", password="open sesame")
+    assert "That cloud was asked" in page.text
+    await settled(one, two)
+    (offer,) = await two.api("GET", "received", who="marie")
+    assert (offer["name"], offer["permissions"]) == ("work", ["read"])
+    (share,) = await one.api("GET", "shares", who="einstein")
+    assert (share["shareWith"], share["link"]) == (two.address("marie"), link["id"])
+    told = str(one.log) + str(two.log) + str(one.rows(audit.listing)) + str(two.rows(audit.listing))
+    assert home[3:] not in told
+    assert "sesame" not in told + str(two.stored())
+    visitor = Browser(two)
+    assert "Sign in" in (await visitor.open("/add")).text
+    assert (await visitor.send("GET", "/index.php/apps/files")).headers.get("location") == "/add"
+
+
+async def test_nobody_is_asked_whom_the_operator_denies(one, two, marie):
+    link, _ = await given(one)
+    two.context.database.write_now(lambda tx: rules.put(tx, one.host, incoming=rules.DENY))
+    before = two.stored()
+    await marie.submit("/add", 403, link=link["url"])
+    assert two.stored() == before
+    assert not [line for line in one.log + two.log if "opencloudmesh.mesh" in line]
+    (row,) = two.rows(audit.listing, host=one.host, event="share")
+    assert (row.direction, row.outcome) == ("in", "refused")

@@ -49,11 +49,12 @@ class SabreClient(Mount):
     """`locate` finds the URL of the public root, with its slash; `broken` is told of a 401 or 404 there."""
 
     def __init__(
-        self, send: Send, locate: Locate, secret: str, *, propfind: bytes, xml: Headers, http: Headers, broken: Broken
-    ) -> None:
+        self, send: Send, locate: Locate, secret: str, *, propfind: bytes, xml: Headers, http: Headers, broken: Broken,
+        password: str = "",
+    ) -> None:  # fmt: skip
         self._send = send
         self._locate = locate
-        self._authorization = ("Authorization", basic(secret))
+        self._authorization = ("Authorization", basic(secret, password))
         self._propfind = propfind
         self._xml = (self._authorization, *xml)
         self._http = (self._authorization, *http)

@@ -40,6 +40,8 @@ def test_a_visitor_gets_what_the_link_gives_and_the_owner_sees_it(office, mode, 
     )
     assert (share.description, share.expiration, share.link) == ("mine", NOW + 60, row.id)
     assert office.told() == [(THERE, "share", share.id)]
+    (news,) = office.all(schema.news)
+    assert (news.account, news.event, news.subject, news.who) == ("einstein", "my-share-taken", share.id, str(MARIE))
     (said,) = office.all(schema.audit)
     assert (said.event, said.direction, said.account, said.who, said.verified) == (
         "share", "here", "einstein", str(MARIE), "typed",

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import LEGACY, WELL_KNOWN, Discovery
 from opencloudmesh.protocol.errors import BadAnswer, Invalid, PeerError, Refused, Unavailable, Unreachable
+from opencloudmesh.protocol.public_links import END_POINT
 from opencloudmesh.protocol.signatures import Signer
 from opencloudmesh.protocol.tokens import TokenRequest, TokenResponse
 from opencloudmesh.protocol.wire import Headers, Request, Response, decode_object, encode_json
@@ -21,6 +22,7 @@ from opencloudmesh.protocol.wire import Headers, Request, Response, decode_objec
 PATHS = (WELL_KNOWN, LEGACY, LEGACY + "/")
 MAX_DOCUMENT = 256 * 1024  # bytes
 MAX_ANSWER = 256 * 1024
+FORM = "application/x-www-form-urlencoded"
 
 
 async def discover(network: Network, host: str, *, allow_http: bool) -> Discovery:
@@ -77,8 +79,19 @@ async def exchange(network: Network, peer: Discovery, request: TokenRequest, sig
     if peer.token_end_point is None or not peer.owns(peer.token_end_point):
         raise BadAnswer(f"{peer.base_url} gives no tokens.")
     form = urlencode(request.form()).encode()
-    answer = await _send(network, peer.token_end_point, "application/x-www-form-urlencoded", form, sign)
+    answer = await _send(network, peer.token_end_point, FORM, form, sign)
     return TokenResponse.parse(answer.body)
+
+
+async def ask_for_link(network: Network, base_url: str, form: Mapping[str, str]) -> None:
+    """Asks a server for a share of what is behind a public link of its. Raises as `post`, and `BadAnswer`."""
+    answer = await _send(network, base_url + END_POINT, FORM, urlencode(form).encode(), None)
+    try:
+        taken = isinstance(decode_object(answer.body).get("remoteUrl"), str)
+    except Invalid:  # ownCloud shows the page to sign in
+        taken = False
+    if not taken:
+        raise BadAnswer(f"{url_host(base_url)} does not know such a message.")
 
 
 async def _send(network: Network, url: str, kind: str, body: bytes, sign: Signer | None) -> Response:

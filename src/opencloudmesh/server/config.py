@@ -327,8 +327,8 @@ in `{FILE}` in the data folder (`some_name = "value"`), in this order of precede
 variable. Commands beside a running server need only `--data`: they know what it last ran with.
 
 Secrets are only in the environment. `OCM_PASSWORD` is the password that `ocm user add` and `ocm user passwd` set.
-`{keyfolder.VARIABLE}` encrypts the server's signing keys: `ocm serve`, `ocm keys rotate`, `ocm keys revoke` and
-`ocm invite accept` need it then ([signing.md](signing.md)).
+`{keyfolder.VARIABLE}` encrypts the server's signing keys: `ocm serve`, `ocm keys rotate`, `ocm keys revoke`,
+`ocm invite accept` and `ocm link add` need it then ([signing.md](signing.md)).
 
 | setting | default | |
 |---|---|---|

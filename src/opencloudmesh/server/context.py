@@ -177,7 +177,13 @@ class Context:
         largest, total = self.config.link_file_mb * MB, self.config.link_total_mb * MB
         kept = self._trash(link.account)
         return LinkTree(
-            self.storage, self.database, link, largest=largest, total=total, on_removed=self._removed, trash=kept
+            self.storage,
+            self.database,
+            link,
+            largest=largest,
+            total=total,
+            on_removed=partial(self._removed, by_owner=False),
+            trash=kept,
         )
 
     async def token_for(self, row: Row, secret: str, *, strong: bool) -> str:

@@ -34,6 +34,7 @@ EXPIRED, GONE, CUT = "share-expired", "share-gone", "share-cut"
 ACCEPTED, DECLINED, LEFT = "my-share-accepted", "my-share-declined", "my-share-left"
 FAILING, FAILED = "my-share-failing", "my-share-failed"
 MY_EXPIRED, MY_CUT, MY_LOST = "my-share-expired", "my-share-cut", "my-share-lost"
+TAKEN = "my-share-taken"
 INVITE_TAKEN, INVITE_FAILED, CONTACT_ENDED = "invite-taken", "invite-failed", "contact-ended"
 REQUESTED, GRANTED, REFUSED = "request-made", "request-granted", "request-refused"
 
@@ -52,6 +53,7 @@ EVENTS = {
     FAILED: Event(SHARE, "“{name}” could not be delivered to {who}."),
     MY_EXPIRED: Event(SHARE, "The time is over for which you shared “{name}” with {who}."),
     MY_CUT: Event(SHARE, "This cloud no longer exchanges anything with the cloud of {who}, who had “{name}”."),
+    TAKEN: Event(SHARE, "A visitor of your link had “{name}” shared with {who}."),
     MY_LOST: Event(SHARE, "“{name}”, which you shared with {who}, was deleted by somebody else who may write there."),
     INVITE_TAKEN: Event(INVITE, "{who} accepted your invite. You are contacts now."),
     INVITE_FAILED: Event(INVITE, "Your invite could not be sent to {who}."),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import click
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.share_requests import ShareRequest
 from opencloudmesh.protocol.wire import encode_json
-from opencloudmesh.server import accounts, asked, disk, links, share_requests, views
+from opencloudmesh.server import accounts, asked, disk, links, public_links, share_requests, views
+from opencloudmesh.server import config as settings
 from opencloudmesh.server.cli.common import (
     Commands,
     data_option,
@@ -19,6 +22,8 @@ from opencloudmesh.server.cli.common import (
     show,
     typed_password,
 )
+from opencloudmesh.server.config import Config
+from opencloudmesh.server.context import Context
 from opencloudmesh.server.shares import Keep
 from opencloudmesh.server.storage import Storage
 from opencloudmesh.server.trees import clean_path
@@ -127,6 +132,27 @@ def link_remove(data: str, account: str, link_id: str) -> None:
     with opened(data) as (_, database):
         database.write_now(lambda tx: links.remove(tx, link_id, account=account))
         click.echo("The link was removed.")
+
+
+@link_group.command("add")
+@data_option
+@person_option()
+@click.argument("url", metavar="URL")
+@click.option("--password", is_flag=True, help="It has a password, which is asked for.")
+def link_add(data: str, account: str, url: str, password: bool) -> None:
+    """Ask another cloud to share with a person what its public link URL shows."""
+    given = typed_password("OCM_LINK_PASSWORD") if password else ""
+    host = asyncio.run(_ask(settings.load({"data": data}), account, url, given))
+    click.echo(f"{host} was asked, and shares it now: see `ocm received`.")
+
+
+async def _ask(config: Config, account: str, url: str, password: str) -> str:
+    context = Context.build(config)
+    try:
+        person = await context.database.read(lambda tx: accounts.get(tx, account))
+        return await public_links.ask(context, person, url, password)
+    finally:
+        await context.close()
 
 
 @click.group("request", cls=Commands)

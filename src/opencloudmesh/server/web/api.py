@@ -18,7 +18,19 @@ from opencloudmesh.protocol.errors import NotFound
 from opencloudmesh.server import links, received, share_requests, shares, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
-from opencloudmesh.server.web import asked, circles, contacts, copies, invites, news, openapi, security, ssh_keys, trash
+from opencloudmesh.server.web import (
+    asked,
+    circles,
+    contacts,
+    copies,
+    invites,
+    news,
+    openapi,
+    public_links,
+    security,
+    ssh_keys,
+    trash,
+)
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.bodies import read_maybe_object, read_object
 from opencloudmesh.server.web.errors import json_response
@@ -157,6 +169,7 @@ OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/shares": {"GET": list_shares, "POST": create_share},
     "/shares/{id}": {"GET": show_share, "PATCH": change_share, "DELETE": delete_share},
     "/received": {"GET": list_received},
+    "/received/from-link": {"POST": public_links.add},
     "/received/{id}": {"GET": show_received, "DELETE": delete_received},
     "/received/{id}/accept": {"POST": accept},
     "/received/{id}/decline": {"POST": decline},

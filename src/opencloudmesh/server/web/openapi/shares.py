@@ -101,6 +101,14 @@ SCHEMAS: dict[str, Schema] = {
             "changed": MOMENT,
         }
     ),
+    "LinkToAdd": shape(
+        {
+            "link": {**TEXT, "minLength": 1, "description": "the address of its page"},
+            "password": {**TEXT, "description": "of the link; it goes to that cloud, and is not kept"},
+        },
+        optional=frozenset({"password"}),
+    ),
+    "LinkAsked": shape({"host": {**TEXT, "description": "the cloud that was asked"}}),
     "Received": shape(
         {
             "id": TEXT,
@@ -155,6 +163,15 @@ PATHS: dict[str, Schema] = {
         "delete": operation("I end a share.", 204, errors=(404,)),
     },
     "/received": {"get": operation("What is shared with me, newest first.", 200, array_of("Received"))},
+    "/received/from-link": {
+        "post": operation(
+            "I want what is behind a public link of another cloud; it is asked, and its share arrives as any other.",
+            202,
+            reference("LinkAsked"),
+            errors=(400, 403, 413, 415, 502),
+            body="LinkToAdd",
+        )
+    },
     "/received/{id}": {
         "parameters": [ID],
         "get": operation("One share that I was offered.", 200, reference("Received"), errors=(404,)),

@@ -37,6 +37,7 @@ from opencloudmesh.server.web.pages import (
     openid,
     operator,
     passkeys,
+    public_links,
     second,
     security,
     sending,
@@ -50,6 +51,7 @@ from opencloudmesh.server.web.pages.cookies import HOME
 from opencloudmesh.server.web.pages.login import Endpoint, Handler, Step, login, logout, signed_in, step
 from opencloudmesh.server.web.pages.visits import STATIC, UPLOADS_PATH, Look, Static, Visit, redirect
 from opencloudmesh.server.web.pages.wayf import Wayf
+from opencloudmesh.server.web.public_links import PAGE
 
 KEPT = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
@@ -105,6 +107,8 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/asked", asked.show),
     ("POST", "/asked", asked.create),
     ("POST", "/asked/{id}/remove", asked.remove),
+    ("GET", PAGE, public_links.ask),
+    ("POST", PAGE, public_links.add),
     ("GET", "/inbox", inbox.show),
     ("POST", "/inbox/{id}/{answer}", inbox.answer),
     ("GET", "/notifications", news.show),

@@ -39,7 +39,7 @@ HEADERS = {
     "Cache-Control": "private, no-store",
 }
 # The first part of the paths that are for programs: what goes wrong there is told in JSON, whoever asks.
-FOR_PROGRAMS = frozenset({"api", "ocm", "dav", ".well-known", "ocm-provider", "health"})
+FOR_PROGRAMS = frozenset({"api", "ocm", "dav", ".well-known", "ocm-provider", "health", "index.php"})
 UPLOADS_PATH = "/uploads/"  # the only place that scripts ask for anything
 # What the page after a form says. It is named in the URL, so nothing but these can be said.
 DONE = {
@@ -67,6 +67,7 @@ DONE = {
     "changed": "Changed. It counts from now on.",
     "stopped": "The share has ended. Nothing can be opened with it any more.",
     "accepted": "Accepted. You find it among your files.",
+    "added": "That cloud was asked, and shares it with you now. It appears here in a moment; look again.",
     "declined": "Declined. The sender is told.",
     "removed": "Taken off the list.",
     "invited": "The invite was made. Copy it and give it to one person.",
@@ -187,7 +188,7 @@ def _static(name: str, media_type: str) -> Static:
     return Static(content, media_type, f"/static/{stem}.{hashlib.sha256(content).hexdigest()[:16]}.{suffix}")
 
 
-SCRIPTS = ("page.js", "passkey.js", "upload.js")
+SCRIPTS = ("page.js", "add.js", "passkey.js", "upload.js")
 STATIC = {
     name: _static(name, media_type)
     for name, media_type in {
