@@ -14,7 +14,7 @@ PAGES = (
     "/files/", "/files/Empty", "/files/Shares/Radium", "/files/?search=nothing", "/share/work",
     f"/share/{quote(LONG)}", f"/rename/{quote(LONG)}", "/delete/work", "/move/work", "/move/work?to=Shares", "/inbox",
     "/requests", "/asked", "/ssh-keys", "/copies", "/trash", "/notifications", "/link/work", "/invites", "/contacts",
-    "/circles", "/settings/security", "/accept-invite?token=abc&providerDomain=other.example",
+    "/circles", "/settings", "/settings/security", "/accept-invite?token=abc&providerDomain=other.example",
 )  # fmt: skip
 
 

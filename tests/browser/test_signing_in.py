@@ -34,6 +34,7 @@ def code_of(one, secret):
 
 async def test_a_second_factor_from_setting_it_up_to_turning_it_off(one, visitor):
     await visitor.sign_in("einstein")
+    await visitor.follow("Settings")
     await visitor.follow("Security")
     await visitor.press("Set up an app")
     await fine(visitor, "factor")
@@ -57,6 +58,7 @@ async def test_a_second_factor_from_setting_it_up_to_turning_it_off(one, visitor
     await fine(visitor, "second")
     await visitor.fill("Code", code_of(one, secret))
     await visitor.press("Continue")
+    await visitor.follow("Settings")
     await visitor.follow("Security")
     await visitor.unfold("Turn it off")
     await visitor.page.locator("#off-password").fill(PASSWORD)

@@ -153,14 +153,18 @@ SETTINGS = (
     Setting(
         "smtp",
         None,
-        "The mail server that invites are sent by, as `smtp://user:password@host:587` (with STARTTLS) or "
-        "`smtps://user:password@host`; without it invites are only shown. Others on the machine see the options of a "
+        "The mail server that invites and news are sent by, as `smtp://user:password@host:587` (with STARTTLS) or "
+        "`smtps://user:password@host`; without it they are only shown. Others on the machine see the options of a "
         "command: write it into the file or the environment.",
         _mail_server,
         secret=True,
     ),
+    Setting("mail_from", None, "The e-mail address that mail is sent from, e.g. cloud@cloud.example.", _mail_address),
     Setting(
-        "mail_from", None, "The e-mail address that invites are sent from, e.g. cloud@cloud.example.", _mail_address
+        "digest_interval",
+        3_600,
+        "People who have not read what they are told get it by mail, at most once in so many seconds.",
+        _number(60, 7 * 86_400),
     ),
     Setting(
         "enforce_mfa",
@@ -240,6 +244,7 @@ class Config:
     webdav_receive: str
     smtp: MailServer | None
     mail_from: str
+    digest_interval: int
     enforce_mfa: bool
     oidc_issuer: str
     oidc_client_id: str

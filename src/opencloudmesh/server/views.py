@@ -268,6 +268,11 @@ def app_password(row: Row) -> dict[str, Any]:
     return {"id": row.id, "name": row.name, "secondFactor": row.strong, "used": row.used, "created": row.created}
 
 
+def settings(row: Row) -> dict[str, Any]:
+    """What `digests.choice` found; `mailError` says why the last mail could not be sent."""
+    return {"email": row.email, "mail": row.mail, "mailError": row.mail_error}
+
+
 def notification(row: Row) -> dict[str, Any]:
     """A row of `news`. `about` says what `subject` is the id of; `text` is the sentence for a person."""
     return {

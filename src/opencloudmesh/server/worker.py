@@ -11,13 +11,12 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from opencloudmesh.client import peer as client
-from opencloudmesh.client import smtp
 from opencloudmesh.client.access import Gone
 from opencloudmesh.protocol.dialects import DIALECTS, OTHER_FORM, Dialect, dialect_of
 from opencloudmesh.protocol.discovery import Discovery
@@ -41,9 +40,9 @@ from opencloudmesh.server import (
     audit,
     contacts,
     copies,
-    invites,
+    digests,
     locks,
-    mail,
+    mailing,
     news,
     outbox,
     outgoing,
@@ -89,7 +88,7 @@ class Worker:
             outbox.REQUEST: self._tell_request,
             outbox.PROBE: self._probe,
             outbox.CONFIRM: self._confirm,
-            outbox.MAIL: self._mail,
+            outbox.MAIL: partial(mailing.send, context),
         }
 
     async def run(self) -> None:
@@ -266,17 +265,6 @@ class Worker:
 
         await self._context.database.write(record)
 
-    async def _mail(self, row: Row) -> None:
-        """Sends an invite to somebody who may have no part in the mesh yet."""
-        config, database = self._context.config, self._context.database
-        if config.smtp is None:
-            raise Unavailable("This cloud has no mail server.")
-        found = await database.read(lambda tx: invites.to_be_sent(tx, row.subject))
-        if found is not None:
-            message = mail.invitation(*found, config, int(self._context.clock()))
-            await smtp.send(message, **asdict(config.smtp), ca_file=str(config.ca_file) if config.ca_file else None)
-        await database.write(lambda tx: outbox.done(tx, row.id))
-
     async def _dialect(self, host: str, peer: Discovery) -> Dialect:
         """What worked with a peer, else what its document shows."""
         known = await self._context.database.read(lambda tx: peers.get(tx, host))
@@ -286,10 +274,17 @@ class Worker:
         signer = self._context.keys.signer(peer)
         return await client.post(self._context.network, url, message, signer)
 
+    async def tidy(self) -> None:
+        """Ends what is over, throws away what is old, and sends the mail that is due."""
+        await self._context.database.write(_tidy)
+        config = self._context.config
+        if config.smtp is not None:
+            await self._context.commit(lambda tx: digests.make(tx, every=config.digest_interval))
+
     async def _chores(self) -> None:
         while True:
             try:
-                await self._context.database.write(_tidy)
+                await self.tidy()
                 await self._context.sweep()
                 await self.directories.look()
             except Exception:
@@ -335,7 +330,7 @@ def _later(tx: Tx, row: Row, error: OcmError) -> None:
     if not again:
         _audit(tx, row, "failed", error.message)
     if not again and row.kind == outbox.MAIL:
-        invites.not_sent(tx, row.subject)
+        mailing.not_sent(tx, row, error.message, refused=False)
     _not_delivered(tx, row, error, final=not again)
     if row.kind == outbox.NOTIFICATION:
         with contextlib.suppress(NotFound):
@@ -345,9 +340,8 @@ def _later(tx: Tx, row: Row, error: OcmError) -> None:
 def _never(tx: Tx, row: Row, error: OcmError) -> None:
     """The peer's no is final. A refused notification is no error: several families know only some of them."""
     log.info("%s: %s to %s is dropped: %s", row.kind, row.subject, row.host, error.message)
-    if row.kind == outbox.MAIL:  # the person sees by its row why
-        outbox.give_up(tx, row.id, error.message)
-        invites.not_sent(tx, row.subject)
+    if row.kind == outbox.MAIL:
+        mailing.not_sent(tx, row, error.message, refused=True)
         return
     outbox.done(tx, row.id)
     if isinstance(error, Denied):

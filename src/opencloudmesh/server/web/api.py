@@ -28,6 +28,7 @@ from opencloudmesh.server.web import (
     openapi,
     public_links,
     security,
+    settings,
     ssh_keys,
     trash,
 )
@@ -185,6 +186,7 @@ OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/copies/{id}/retry": {"POST": copies.retry_copy},
     "/ssh-keys": {"GET": ssh_keys.list_keys, "POST": ssh_keys.add_key},
     "/ssh-keys/{id}": {"DELETE": ssh_keys.remove_key},
+    "/settings": {"GET": settings.show_settings, "PATCH": settings.change_settings},
     "/notifications": {"GET": news.list_news},
     "/notifications/read": {"POST": news.mark_all},
     "/notifications/{id}/read": {"POST": news.mark_one},

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from opencloudmesh.server import news
+from opencloudmesh.server import digests, news
 from opencloudmesh.server.web.openapi.parts import (
     ID,
+    MAYBE_TEXT,
     MOMENT,
     TEXT,
     Schema,
@@ -38,6 +39,15 @@ SCHEMAS: dict[str, Schema] = {
     ),
 }
 
+_SETTINGS: dict[str, Schema] = {
+    "email": {**TEXT, "description": "where mail reaches me; empty: nowhere", "maxLength": 255},
+    "mail": {"type": "string", "enum": list(digests.CHOICES), "description": "of what I have not read"},
+}
+SCHEMAS["Settings"] = shape(
+    {**_SETTINGS, "mailError": {**MAYBE_TEXT, "description": "why the last mail could not be sent"}}
+)
+SCHEMAS["SettingsChange"] = shape(_SETTINGS, optional=frozenset(_SETTINGS))
+
 PATHS: dict[str, Schema] = {
     "/notifications": {
         "get": {
@@ -48,6 +58,16 @@ PATHS: dict[str, Schema] = {
                 query("limit", {**_NUMBER, "maximum": news.MAX_PAGE, "default": news.MAX_PAGE}),
             ],
         }
+    },
+    "/settings": {
+        "get": operation("What I have set.", 200, reference("Settings")),
+        "patch": operation(
+            "I set something; what is not said stays as it is.",
+            200,
+            reference("Settings"),
+            errors=(400, 413, 415),
+            body="SettingsChange",
+        ),
     },
     "/notifications/read": {"post": operation("I have read all.", 204, errors=(400, 413, 415), body="ReadUntil")},
     "/notifications/{id}/read": {

@@ -94,6 +94,7 @@ DONE = {
     "asking": "Asked. Their cloud is being told; this page shows what becomes of it.",
     "asked": "Thank you. The owner will be asked, and if they say yes, your cloud tells you.",
     "taken": "Thank you. It is on its way to that address: your own cloud asks you whether you want it.",
+    "set": "Saved.",
     "all-read": "All of them are marked as read.",
     "welcome": "Your password is set. Sign in with it.",
     "user-added": "The user was added.",
