@@ -10,6 +10,7 @@ from tests.mesh import settled
 
 from opencloudmesh.server import uploads
 
+MESH = "https://mesh.example/servers.json"
 PAGES = (
     "/files/", "/files/Empty", "/files/Shares/Radium", "/files/?search=nothing", "/share/work",
     f"/share/{quote(LONG)}", f"/rename/{quote(LONG)}", "/delete/work", "/move/work", "/move/work?to=Shares", "/inbox",
@@ -54,6 +55,37 @@ async def test_every_page_is_for_everybody(one, visitor, busy):
         assert await visitor.faults() == []
         assert await visitor.unreached() == []
         assert await visitor.page.locator(".top").get_by_text(one.address("einstein"), exact=True).is_visible()
+
+
+OPERATOR = (
+    "/operator/users", "/operator/users/einstein", "/operator/users/einstein/remove", "/operator/groups",
+    "/operator/groups/physics", "/operator/groups/physics/remove", "/operator/peers",
+    "/operator/peers/{two}", "/operator/peers/{two}/purge", "/operator/policy", "/operator/outbox",
+    "/operator/outbox/{message}/drop", "/operator/audit", "/operator/directories",
+    f"/operator/directories/servers?url={quote(MESH)}", f"/operator/directories/remove?url={quote(MESH)}",
+    "/operator/settings", "/operator/keys/revoke?kid={kid}",
+)  # fmt: skip
+
+
+async def test_every_page_of_operators_is_for_everybody(one, two, visitor, busy):
+    one.add("lise", name="Lise Meitner", operator=True)
+    await one.api("POST", "operator/directories", {"url": MESH, "unsigned": True}, who="lise")
+    for host in (two.host, "*.bad.example"):
+        await one.api("PUT", f"operator/rules/{quote(host)}", {"incoming": "allow"}, who="lise")
+    await one.api("POST", "operator/groups", {"id": "physics"}, who="lise")
+    await one.api("PUT", "operator/groups/physics/members/einstein", who="lise")
+    waiting = (await one.api("GET", "operator/outbox", who="lise"))[0]
+    kid = (await one.api("GET", "operator/keys", who="lise"))[0]["kid"]
+    await visitor.sign_in("lise")
+    for path in OPERATOR:
+        await visitor.open(path.format(two=quote(two.host), message=waiting["id"], kid=quote(kid, safe="")))
+        assert await visitor.faults() == []
+        assert await visitor.unreached() == []
+    await visitor.open("/operator/users/einstein")
+    await visitor.press("Make a link: Albert Einstein")
+    assert await visitor.faults() == []
+    await visitor.open(await visitor.page.get_by_label("Whoever has it").input_value())
+    assert await visitor.faults() == []
 
 
 async def test_every_page_of_visitors_is_for_everybody(one, visitor, busy):

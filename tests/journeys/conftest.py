@@ -46,3 +46,12 @@ async def marie(two: Server) -> Browser:
     browser = Browser(two)
     await browser.sign_in("marie")
     return browser
+
+
+@pytest.fixture
+async def lise(one: Server) -> Browser:
+    """The browser of the first cloud's operator, signed in."""
+    one.add("lise", name="Lise Meitner", operator=True)
+    browser = Browser(one)
+    await browser.sign_in("lise")
+    return browser

@@ -9,22 +9,13 @@ import pytest
 from tests.browsing import Browser, Page
 from tests.mesh import PASSWORD, Server, basic
 
-from opencloudmesh.server import accounts, audit, operators
+from opencloudmesh.server import accounts, audit, groups, operators
 from opencloudmesh.server.web.api import OPERATIONS
 from opencloudmesh.server.web.operator import AREA
 from opencloudmesh.server.web.pages import PAGES
 
 PATHS = [(method, path) for method, path, _ in PAGES if path.startswith(AREA)]
 CALLS = [(method, path) for path, methods in OPERATIONS.items() if path.startswith(AREA) for method in methods]
-
-
-@pytest.fixture
-async def lise(one: Server) -> Browser:
-    """The operator's browser, signed in."""
-    one.add("lise", name="Lise Meitner", operator=True)
-    browser = Browser(one)
-    await browser.sign_in("lise")
-    return browser
 
 
 def decided(cloud: Server) -> list[tuple[str, str, str, str]]:
@@ -93,6 +84,41 @@ async def test_who_is_no_operator_any_more_does_nothing_any_more(one, lise, eins
     with pytest.raises(Exception, match="for the operators"):
         one.context.database.write_now(lambda tx: operators.check(tx, "einstein"))
     assert one.stored() == before
+
+
+# Groups
+
+
+async def test_groups_are_made_filled_and_removed(one, lise):
+    page = await lise.submit("/operator/groups", id="physics", name="Physicists")
+    assert "The group was made." in page.text
+    await lise.submit("/operator/groups/physics/join", user="einstein")
+    page = await lise.submit("/operator/groups/physics/join", user="lise")
+    assert "Albert Einstein" in page.text
+    page = await lise.submit("/operator/groups/physics/leave", user="einstein")
+    assert "Albert Einstein" not in page.text
+    assert one.rows(groups.get, "physics").members == ("lise",)
+    before = one.stored()
+    assert "Look at the identifier." in (await lise.submit("/operator/groups", 400, id="a b")).text
+    await lise.submit("/operator/groups", 409, id="einstein")
+    for what in ("join", "leave"):
+        await lise.submit(f"/operator/groups/physics/{what}", 404, user="nobody")
+        await lise.submit(f"/operator/groups/nothing/{what}", 404, user="lise")
+    assert one.stored() == before
+    page = await lise.open("/operator/groups/physics/remove")
+    await lise.submit(page.form(".*/remove"))
+    assert "None yet." in (await lise.open("/operator/groups")).text
+    group = await one.api("POST", "operator/groups", {"id": "physics"}, who="lise", status=201)
+    assert group == {"id": "physics", "name": "physics", "members": []}
+    await one.api("PUT", "operator/groups/physics/members/einstein", who="lise", status=200)
+    assert await one.api("GET", "operator/groups", who="lise") == [{**group, "members": ["einstein"]}]
+    await one.api("DELETE", "operator/groups/physics/members/einstein", who="lise", status=204)
+    await one.api("DELETE", "operator/groups/physics", who="lise", status=204)
+    await one.api("GET", "operator/groups/physics", who="lise", status=404)
+    assert [reason for *_, reason in decided(one)][:4] == [
+        "physics: made", "physics: put in", "physics: put in", "physics: taken out",
+    ]  # fmt: skip
+    assert len(decided(one)) == 9
 
 
 # Users

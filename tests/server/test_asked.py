@@ -57,13 +57,14 @@ def test_nobody_asks_themselves_nor_for_more_than_they_can_look_through(office):
 
 
 @pytest.mark.parametrize("state", [WAITING, DELIVERED, REFUSED, ANSWERED])
-@pytest.mark.parametrize("event", ["delivered", "refused", "answered"])
+@pytest.mark.parametrize("event", ["delivered", "refused", "retried", "answered"])
 def test_what_is_not_in_the_table_changes_nothing(office, state, event):
     row = ask(office)
     office.do(lambda tx: tx.run(schema.asked.update().values(state=state)))
     gestures = {
         "delivered": lambda: office.do(asked.delivered, row.id),
         "refused": lambda: office.do(asked.not_delivered, row.id, "no", final=True),
+        "retried": lambda: office.do(asked.try_again, row.id),
         "answered": lambda: answer(office),
     }
     gestures[event]()

@@ -387,3 +387,38 @@ def test_news_are_listed_and_read(einstein):
     einstein("news", "read", "--as", "einstein")
     assert listed(einstein, "news", "list", "--as", "einstein", "--unread") == []
     assert "no user" in einstein("news", "list", "--as", "nobody", code=1)
+
+
+def test_operators_are_made_and_unmade_and_that_is_in_the_audit_trail(einstein):
+    einstein("user", "add", "lise", "--operator")
+    einstein("user", "operator", "einstein", "on")
+    assert {row["id"]: row["operator"] for row in listed(einstein, "user", "list")} == {"einstein": True, "lise": True}
+    for name in ("einstein", "lise"):
+        einstein("user", "operator", name, "off")  # who is at the machine may do everything
+    assert not any(row["operator"] for row in listed(einstein, "user", "list"))
+    assert "no user" in einstein("user", "operator", "nobody", "on", code=1)
+    reasons = [row["reason"] for row in listed(einstein, "audit", "--event", "account", "--as", "einstein")]
+    assert reasons == ["added", "is an operator now", "is no operator any more"]
+    assert listed(einstein, "audit", "--outcome", "refused") == []
+
+
+def test_a_message_is_tried_again_or_dropped(einstein):
+    einstein("share", "note.txt", "marie@two.example", "--as", "einstein")
+    (message,) = listed(einstein, "outbox")
+    einstein("message", "retry", str(message["id"]))
+    einstein("message", "drop", str(message["id"]))
+    assert listed(einstein, "outbox") == []
+    (share,) = listed(einstein, "shares")
+    assert (share["state"], "stopped the attempts" in share["error"]) == ("failed", True)
+    assert "no such message" in einstein("message", "drop", str(message["id"]), code=1)
+    reasons = [row["reason"] for row in listed(einstein, "audit", "--host", "two.example")]
+    assert reasons == ["share: tried again", "share: dropped"]
+
+
+def test_the_link_for_the_first_operator_is_printed_while_there_is_nobody(ocm):
+    link = ocm("welcome").strip()
+    assert link.startswith("https://one.example/welcome?token=")
+    assert ocm("welcome").strip() != link
+    assert "Set OCM_PUBLIC_URL" in ocm("welcome", code=1, OCM_PUBLIC_URL="")
+    ocm("user", "add", "einstein")
+    assert "has an account here already" in ocm("welcome", code=1)

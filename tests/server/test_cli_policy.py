@@ -68,6 +68,7 @@ def test_what_is_refused_by_the_policy_is_in_the_audit_trail(einstein):  # noqa:
     rows = [(row["event"], row["direction"], row["outcome"], row["host"], row["account"])
             for row in listed(einstein, "audit")]  # fmt: skip
     assert rows == [
+        ("account", "here", "done", "", "einstein"),
         ("policy", "here", "done", "bad.example", ""),
         ("share", "out", "refused", "bad.example", "einstein"),
     ]

@@ -181,8 +181,8 @@ def show(office, place, *keys):
 
 
 def told(office):
-    """What is in the audit trail: place and reason."""
-    rows = office.see(audit.listing)
+    """What is in the audit trail of keys: place and reason."""
+    rows = office.see(audit.listing, event="keys")
     assert {(row.event, row.direction, row.outcome, row.host) for row in rows} <= {("keys", "in", "done", HOST)}
     return [(row.subject, row.reason) for row in rows]
 

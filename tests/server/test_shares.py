@@ -30,6 +30,7 @@ UNSHARE = "SHARE_UNSHARED"
 EVENTS = {
     "delivered": lambda tx, row: shares.delivered(tx, row.id, ""),
     "refused": lambda tx, row: shares.not_delivered(tx, row.id, "no", final=True),
+    "retried": lambda tx, row: shares.try_again(tx, row.id),
     "accepted": lambda tx, row: shares.answered(tx, row, "accepted"),
     "declined": lambda tx, row: shares.answered(tx, row, "declined"),
     "changed": lambda tx, row: shares.change(tx, row.id, permissions=frozenset({"read", "write"})),

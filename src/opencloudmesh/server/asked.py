@@ -26,6 +26,7 @@ TRANSITIONS = {
     (WAITING, "delivered"): DELIVERED,
     (WAITING, "refused"): REFUSED,
     (WAITING, "answered"): ANSWERED,  # before our message got through, or its answer to us
+    (REFUSED, "retried"): WAITING,  # the operator has it sent again
     (DELIVERED, "answered"): ANSWERED,
     (REFUSED, "answered"): ANSWERED,  # their server knows no such requests, and they heard of it in another way
 }
@@ -97,6 +98,13 @@ def not_delivered(tx: Tx, asked_id: str, reason: str, *, final: bool) -> None:
         news.tell(tx, row.account, news.REFUSED, subject=row.id, who=row.owner, name=name_of(row.share))
     elif row.state == WAITING:
         tx.run(asked.update().where(asked.c.id == asked_id).values(error=reason))
+
+
+def try_again(tx: Tx, asked_id: str) -> None:
+    """A request that could not be told is told after all. Raises `NotFound`."""
+    row = get(tx, asked_id)
+    if row.state == REFUSED:
+        _change(tx, row, "retried", error=None)
 
 
 def answered(tx: Tx, share: Row) -> None:

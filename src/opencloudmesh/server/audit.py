@@ -7,6 +7,7 @@ nobody can fill the disk with them.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -29,6 +30,8 @@ EVENTS = (
     "peer",
     "keys",
     "account",
+    "outbox",
+    "group",
 )
 SAME_AGAIN = 3_600  # seconds in which the same refusal is one row
 LIFETIME = 365 * 86_400  # seconds that a row is kept
@@ -64,15 +67,36 @@ def record(
     tx.run(audit.insert(), {"at": tx.now, **same})
 
 
-def listing(
-    tx: Tx, *, host: str | None = None, account: str | None = None, event: str | None = None,
-    since: int = 0, limit: int | None = None,
-) -> list[Row]:  # fmt: skip
-    """The newest `limit` rows, oldest first; those of one server, person or event where given."""
-    wanted = {"host": host, "account": account, "event": event}
-    query = sa.select(audit).where(audit.c.at >= since)
-    query = query.where(*(audit.c[name] == value for name, value in wanted.items() if value is not None))
-    return list(reversed(tx.all(query.order_by(audit.c.at.desc(), audit.c.id.desc()).limit(limit))))
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rows: what is "" or None is left open. `account`: about this person here, or decided by them."""
+
+    host: str | None = None
+    account: str | None = None
+    event: str | None = None
+    outcome: str | None = None
+    since: int = 0
+    until: int | None = None  # and no later
+
+
+def page(tx: Tx, wanted: Wanted, *, before: tuple[int, int] | None = None, limit: int | None = None) -> list[Row]:
+    """`limit` rows, newest first, older than the row of which `before` is (`at`, `id`)."""
+    query = sa.select(audit).where(audit.c.at >= wanted.since)
+    values = {"host": wanted.host, "event": wanted.event, "outcome": wanted.outcome}
+    query = query.where(*(audit.c[name] == value for name, value in values.items() if value))
+    if wanted.account:
+        query = query.where(sa.or_(audit.c.account == wanted.account, audit.c.by == wanted.account))
+    if wanted.until is not None:
+        query = query.where(audit.c.at <= wanted.until)
+    if before is not None:
+        at, row_id = before
+        query = query.where(sa.or_(audit.c.at < at, sa.and_(audit.c.at == at, audit.c.id < row_id)))
+    return list(tx.all(query.order_by(audit.c.at.desc(), audit.c.id.desc()).limit(limit)))
+
+
+def listing(tx: Tx, *, limit: int | None = None, **wanted: Any) -> list[Row]:
+    """The newest `limit` rows, oldest first; `wanted` as in `Wanted`."""
+    return page(tx, Wanted(**wanted), limit=limit)[::-1]
 
 
 def purge(tx: Tx) -> None:

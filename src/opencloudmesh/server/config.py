@@ -314,6 +314,14 @@ def remember(config: Config) -> None:
     path.write_text("".join(lines))
 
 
+def in_force(config: Config) -> list[dict[str, str]]:
+    """Each setting with its value as text and where it is `from`, but for secrets, of which nothing is shown."""
+    return [
+        {"name": setting.name, "value": _shown(config, setting), "from": config.sources[setting.name]}
+        for setting in SETTINGS
+    ]
+
+
 def documentation() -> str:
     """`docs/configuration.md`."""
     rows = [
@@ -338,6 +346,13 @@ Secrets are only in the environment. `OCM_PASSWORD` is the password that `ocm us
 | setting | default | |
 |---|---|---|
 """
+
+
+def _shown(config: Config, setting: Setting) -> str:
+    value = getattr(config, setting.name)
+    if setting.secret and value:
+        return "(not shown)"
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _is_told(setting: Setting) -> bool:

@@ -42,7 +42,7 @@ def person(tx: Tx, account: str) -> None:
     accounts.remove(tx, account)
 
 
-def server(tx: Tx, host: str, *, with_contacts: bool = False) -> Ended:
+def server(tx: Tx, host: str, *, with_contacts: bool = False, by: str = "") -> Ended:
     """Everything with another server ends at once, whether or not it is still there, and it is told nothing.
 
     What we shared with people there opens no more, what they shared is gone from our people's trees, requests of
@@ -67,7 +67,7 @@ def server(tx: Tx, host: str, *, with_contacts: bool = False) -> Ended:
     asked.refuse_host(tx, host, SERVER_PURGED)
     outbox.drop_host(tx, host)  # what the ends above would tell
     peers.lose(tx, host)
-    audit.record(tx, "peer", "here", host=host, reason=SERVER_PURGED)
+    audit.record(tx, "peer", "here", host=host, reason=SERVER_PURGED, by=by)
     return ended
 
 

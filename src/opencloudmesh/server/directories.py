@@ -34,7 +34,7 @@ _OF_MEMBER = (
 )
 
 
-def add(tx: Tx, url: str, keys: Sequence[str], *, unsigned: bool = False) -> Row:
+def add(tx: Tx, url: str, keys: Sequence[str], *, unsigned: bool = False, by: str = "") -> Row:
     """The operator names a directory, or says anew what is believed of it. `keys` are PEM texts.
 
     What it listed is forgotten where something that was believed is so no more. Raises `Invalid`.
@@ -49,15 +49,15 @@ def add(tx: Tx, url: str, keys: Sequence[str], *, unsigned: bool = False) -> Row
         tx.run(listed.delete().where(listed.c.directory == url))
         tx.run(directories.update().where(directories.c.url == url).values(fetched=None))
     reason = f"named with {len(pems)} keys{', and believed unsigned' if unsigned else ''}"
-    audit.record(tx, "directory", "here", host=host, subject=url, reason=reason)
+    audit.record(tx, "directory", "here", host=host, subject=url, reason=reason, by=by)
     return get(tx, url)
 
 
-def remove(tx: Tx, url: str) -> None:
+def remove(tx: Tx, url: str, *, by: str = "") -> None:
     """It is asked no more, and what it listed is forgotten. Raises `NotFound`."""
     get(tx, url)
     tx.run(directories.delete().where(directories.c.url == url))
-    audit.record(tx, "directory", "here", host=_checked(url), subject=url, reason="removed")
+    audit.record(tx, "directory", "here", host=_checked(url), subject=url, reason="removed", by=by)
 
 
 def get(tx: Tx, url: str) -> Row:
@@ -72,6 +72,18 @@ def listing(tx: Tx) -> list[Row]:
     """All directories, each with the number of `servers` that it lists."""
     servers = sa.select(sa.func.count()).where(listed.c.directory == directories.c.url).scalar_subquery()
     return list(tx.all(sa.select(directories, servers.label("servers")).order_by(directories.c.url)))
+
+
+def ask_again(tx: Tx, url: str) -> None:
+    """It is asked at the next look, not only after its time. Raises `NotFound`."""
+    get(tx, url)
+    tx.run(directories.update().where(directories.c.url == url).values(due=tx.now))
+
+
+def listed_by(tx: Tx, url: str, *, after: str = "", limit: int) -> list[Row]:
+    """`limit` servers of one directory by their hosts, behind `after`."""
+    query = sa.select(listed).where(listed.c.directory == url, listed.c.host > after)
+    return list(tx.all(query.order_by(listed.c.host).limit(limit)))
 
 
 def due(tx: Tx) -> list[Row]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from opencloudmesh.protocol.address import normalise_host
 from opencloudmesh.protocol.discovery import Discovery, PemKey
@@ -54,6 +54,18 @@ class Key:
         """Whether peers are shown it."""
         return self.state in PUBLISHED[self.entry.kind]
 
+    def shown(self) -> dict[str, Any]:
+        """What is shown of it to an operator."""
+        return {
+            "name": self.entry.name,
+            "kid": self.kid,
+            "kind": self.entry.kind,
+            "state": self.state,
+            "published": self.is_published,
+            "since": self.since,
+            "until": self.until,
+        }
+
 
 def kid_of(entry: Entry, public_url: str) -> str:
     """The key id on the wire. What a key is called once it stays called for ever.
@@ -70,6 +82,12 @@ def survey(entries: Sequence[Entry], public_url: str, now: float) -> list[Key]:
     """All keys as they are `now`, in the order in which they were made."""
     return [key for kind in keyfolder.KINDS
             for key in _survey([entry for entry in entries if entry.kind == kind], public_url, now)]  # fmt: skip
+
+
+def listing(data: Path, public_url: str, now: float) -> list[Key]:
+    """All keys of a data folder as they are `now`; none before the first start. Raises `Invalid`, `OSError`."""
+    folder = data / keyfolder.FOLDER
+    return survey(keyfolder.index(folder), public_url, now) if public_url and folder.is_dir() else []
 
 
 class Keyring:

@@ -1,4 +1,5 @@
-"""What operators do with the people of their cloud. Each of it is in the audit trail, with who did it.
+"""What operators do with the people of their cloud, and with what other servers have still to be told. Each of it is in
+the audit trail, with who did it.
 
 `by` is the operator in front of a page or behind a program; it is empty for the command line, which anybody who holds
 the data folder can use, and which may therefore do everything.
@@ -6,12 +7,35 @@ the data folder can use, and which may therefore do everything.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
-from opencloudmesh.protocol.errors import Conflict, Forbidden
-from opencloudmesh.server import accounts, audit, departures, welcomes
+import sqlalchemy as sa
+
+from opencloudmesh.protocol.errors import Conflict, Forbidden, NotFound
+from opencloudmesh.server import (
+    accounts,
+    asked,
+    audit,
+    departures,
+    groups,
+    invites,
+    keys,
+    outbox,
+    peers,
+    shares,
+    welcomes,
+)
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.database import Tx
+from opencloudmesh.server.groups import Group
+from opencloudmesh.server.keyfolder import Entry
+
+DROPPED = "The operator of this cloud has stopped the attempts to tell it."
+# What becomes of what a message is about.
+_TRY_AGAIN = {outbox.SHARE: shares.try_again, outbox.REQUEST: asked.try_again}
+_NOT_DELIVERED = {outbox.SHARE: shares.not_delivered, outbox.REQUEST: asked.not_delivered}
 
 ONLY_FOR_OPERATORS = "This is for the operators of this cloud."
 
@@ -78,6 +102,85 @@ def remove(tx: Tx, account_id: str, *, by: str = "") -> None:
         _keep_one(tx, account_id, by)
     departures.person(tx, account_id)
     _record(tx, account_id, "removed", by)
+
+
+def add_group(tx: Tx, group_id: str, *, name: str = "", by: str = "") -> Group:
+    """A new group, of nobody yet. Raises `Invalid`, `Conflict`."""
+    group = groups.add(tx, group_id, name=name)
+    _record_group(tx, group.id, "made", by)
+    return group
+
+
+def join_group(tx: Tx, group_id: str, account_id: str, *, by: str = "") -> Group:
+    """Somebody is in a group from now on. Raises `NotFound`, `Conflict` where it is full."""
+    group = groups.join(tx, group_id, account_id)
+    _record_group(tx, group_id, "put in", by, account_id)
+    return group
+
+
+def leave_group(tx: Tx, group_id: str, account_id: str, *, by: str = "") -> Group:
+    """Somebody is not in a group any more. Raises `NotFound`."""
+    group = groups.leave(tx, group_id, account_id)
+    _record_group(tx, group_id, "taken out", by, account_id)
+    return group
+
+
+def remove_group(tx: Tx, group_id: str, *, by: str = "") -> None:
+    """A group is gone; its members stay. Raises `NotFound`."""
+    groups.remove(tx, group_id)
+    _record_group(tx, group_id, "removed", by)
+
+
+def _record_group(tx: Tx, group_id: str, reason: str, by: str, account_id: str = "") -> None:
+    audit.record(tx, "group", "here", account=account_id, subject=group_id, reason=f"{group_id}: {reason}", by=by)
+
+
+def retry(tx: Tx, row_id: int, *, by: str = "") -> None:
+    """A message is sent now, also one that was given up. Raises `NotFound`, `Conflict` where it was shared anew."""
+    row = outbox.get(tx, row_id)
+    if row.kind in _TRY_AGAIN and row.state == outbox.GIVEN_UP:
+        _TRY_AGAIN[row.kind](tx, row.subject)
+    outbox.retry(tx, row)
+    peers.ask_again(tx, row.host)
+    _record_message(tx, row, "tried again", by)
+
+
+def drop(tx: Tx, row_id: int, *, by: str = "") -> None:
+    """A message is not sent any more; whose share, request or invite it is sees so. Raises `NotFound`."""
+    row = outbox.get(tx, row_id)
+    if row.kind != outbox.MAIL:
+        outbox.drop_one(tx, row.id)
+    elif row.state == outbox.DUE:  # the person sees by its row that it was not sent
+        outbox.give_up(tx, row.id, DROPPED)
+        invites.not_sent(tx, row.subject)
+    if row.kind in _NOT_DELIVERED:
+        with suppress(NotFound):
+            _NOT_DELIVERED[row.kind](tx, row.subject, DROPPED, final=True)
+    _record_message(tx, row, "dropped", by)
+
+
+def _record_message(tx: Tx, row: sa.Row[Any], what: str, by: str) -> None:
+    said = row.message.get("type", "")
+    reason = f"{row.kind}{f' {said}' if said else ''}: {what}"
+    audit.record(tx, "outbox", "here", host=row.host, subject=row.subject, reason=reason, by=by)
+
+
+def keys_rotated(tx: Tx, public_url: str, made: Sequence[Entry], *, at_once: bool, by: str = "") -> None:
+    """New keys were made, or sign before their time."""
+    _record_keys(
+        tx, public_url, made, "It signs from now on." if at_once else "It was made, and signs in two hours.", by
+    )
+
+
+def keys_revoked(tx: Tx, public_url: str, ended: Sequence[Entry], made: Sequence[Entry], *, by: str = "") -> None:
+    """Keys were revoked, and others made in their place."""
+    _record_keys(tx, public_url, ended, "It was revoked.", by)
+    _record_keys(tx, public_url, made, "It was made in place of a revoked one, and signs from now on.", by)
+
+
+def _record_keys(tx: Tx, public_url: str, entries: Sequence[Entry], reason: str, by: str) -> None:
+    for entry in entries:
+        audit.record(tx, "keys", "here", subject=keys.kid_of(entry, public_url), reason=reason, by=by)
 
 
 def _keep_one(tx: Tx, account_id: str, by: str) -> None:

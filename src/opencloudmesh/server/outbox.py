@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from opencloudmesh.protocol.errors import NotFound
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import outbox, peers
 
@@ -23,6 +24,8 @@ TRANSITIONS = {
     (DUE, "delivered"): OVER,
     (DUE, "postponed"): DUE,
     (DUE, "given up"): GIVEN_UP,
+    (DUE, "retried"): DUE,
+    (GIVEN_UP, "retried"): DUE,
     (DUE, "dropped"): OVER,
     (GIVEN_UP, "dropped"): OVER,
 }
@@ -80,6 +83,27 @@ def everything(tx: Tx) -> list[sa.Row[Any]]:
     return list(tx.all(sa.select(outbox).order_by(outbox.c.id)))
 
 
+def page(tx: Tx, *, host: str = "", state: str = "", after: int = 0, limit: int) -> list[sa.Row[Any]]:
+    """`limit` rows in their order, behind the row `after`; those of a host or in a state where given."""
+    wanted = {name: value for name, value in (("host", host), ("state", state)) if value}
+    query = sa.select(outbox).where(outbox.c.id > after, *(outbox.c[name] == value for name, value in wanted.items()))
+    return list(tx.all(query.order_by(outbox.c.id).limit(limit)))
+
+
+def get(tx: Tx, row_id: int) -> sa.Row[Any]:
+    """One row. Raises `NotFound`."""
+    row = tx.one(sa.select(outbox).where(outbox.c.id == row_id))
+    if row is None:
+        raise NotFound("There is no such message: it was delivered, or has become needless.")
+    return row
+
+
+def count(tx: Tx, host: str) -> int:
+    """How many rows are about one host."""
+    row = tx.one(sa.select(sa.func.count().label("number")).where(outbox.c.host == host))
+    return row.number if row is not None else 0
+
+
 def waiting(tx: Tx) -> dict[str, int]:
     """How many rows are in each state."""
     counts = dict.fromkeys((DUE, GIVEN_UP), 0)
@@ -90,6 +114,17 @@ def waiting(tx: Tx) -> dict[str, int]:
 def done(tx: Tx, row_id: int) -> None:
     """It has been delivered, or need not be any more."""
     tx.run(outbox.delete().where(outbox.c.id == row_id, _open_to("delivered")))
+
+
+def retry(tx: Tx, row: sa.Row[Any]) -> None:
+    """It is tried now; for one that was given up the week begins anew."""
+    values = {"state": DUE, "due": tx.now} | ({"created": tx.now} if row.state == GIVEN_UP else {})
+    tx.run(outbox.update().where(outbox.c.id == row.id, _open_to("retried")).values(**values))
+
+
+def drop_one(tx: Tx, row_id: int) -> None:
+    """One row is told no more."""
+    tx.run(outbox.delete().where(outbox.c.id == row_id, _open_to("dropped")))
 
 
 def drop(tx: Tx, subject: str) -> None:

@@ -97,10 +97,33 @@ def failed(tx: Tx, host: str, reason: str) -> bool:
     return True
 
 
-def forget(tx: Tx, host: str) -> None:
+def page(tx: Tx, text: str = "", *, failing: bool = False, after: str = "", limit: int) -> list[sa.Row[Any]]:
+    """`limit` known peers by host, behind `after`: those that have `text` in it, or only those that are `failing`."""
+    query = sa.select(peers).where(peers.c.host > after, peers.c.host.icontains(text.strip(), autoescape=True))
+    if failing:
+        query = query.where(peers.c.failures > 0)
+    return list(tx.all(query.order_by(peers.c.host).limit(limit)))
+
+
+def thumbprints(row: sa.Row[Any]) -> dict[str, list[str]]:
+    """The keys that a peer shows, by place, as far as they are understood."""
+    shown = {
+        "publicKey": _key_of(row.document, row.base_url) if row.document is not None else [],
+        "jwks": _keys_of(row.keys) if row.keys is not None else [],
+    }
+    return {where: keys for where, keys in shown.items() if keys}
+
+
+def ask_again(tx: Tx, host: str) -> None:
+    """A peer that failed is asked again now, not only after its time."""
+    tx.run(peers.update().where(peers.c.host == host).values(retry_at=0))
+
+
+def forget(tx: Tx, host: str, *, by: str = "") -> None:
     """Everything about a peer; it is met anew. Raises `NotFound`."""
     if not lose(tx, host):
         raise NotFound(f"{host} is not known.")
+    audit.record(tx, "peer", "here", host=host, reason="forgotten", by=by)
 
 
 def lose(tx: Tx, host: str) -> bool:

@@ -129,7 +129,7 @@ def criteria(tx: Tx) -> tuple[str, ...]:
     return tuple(name for name, demanded in demands.items() if demanded)
 
 
-def put(tx: Tx, name: str, words: tuple[str, ...]) -> None:
+def put(tx: Tx, name: str, words: tuple[str, ...], *, by: str = "") -> None:
     """The operator decides. No words: nobody. Raises `NotFound`, `Invalid`."""
     knob = KNOBS.get(name)
     if knob is None:
@@ -137,7 +137,7 @@ def put(tx: Tx, name: str, words: tuple[str, ...]) -> None:
     if not set(words) <= set(knob.words) or (knob.one and len(words) != 1):
         raise Invalid(f"Write {'one' if knob.one else 'any'} of: {', '.join(knob.words)}.")
     tx.upsert(policy, {"name": name}, {"value": list(dict.fromkeys(words))})
-    audit.record(tx, "policy", "here", reason=f"{name}: {', '.join(words) or 'nobody'}")
+    audit.record(tx, "policy", "here", reason=f"{name}: {', '.join(words) or 'nobody'}", by=by)
 
 
 def decide(tx: Tx, direction: Direction, host: str, *, account: str, address: str, invited: bool = False) -> Decision:

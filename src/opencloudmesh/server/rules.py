@@ -6,6 +6,7 @@ A pattern is a host as in OCM Addresses (`cloud.example`, `cloud.example:8443`),
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import rules
 
 ALLOW, DENY = "allow", "deny"
+COLUMNS = ("incoming", "outgoing", "signatures")
 
 Row = sa.Row[Any]
 
@@ -43,26 +45,29 @@ class Rule:
 
 def rule_for(tx: Tx, host: str) -> Rule:
     """All that is said of a host, put together from the rules that match it."""
-    patterns = _patterns(host)
-    found = {row.pattern: row for row in tx.all(_MATCHING, {"patterns": patterns})}
-    rows = [found[pattern] for pattern in patterns if pattern in found]
-    exact = found.get(host)
-
-    def first(column: str) -> str | None:
-        return next((value for row in rows if (value := _counts(row, column, host)) is not None), None)
-
-    return Rule(
-        incoming=first("incoming"),
-        outgoing=first("outgoing"),
-        signatures=first("signatures"),
-        private=exact is not None and exact.private,
-        ca=exact.ca if exact is not None else None,
-    )
+    rows = _matching(tx, host)
+    exact = next((row for row in rows if row.pattern == host), None)
+    said = {column: next(_saying(rows, column, host), ("", None))[1] for column in COLUMNS}
+    return Rule(**said, private=exact is not None and exact.private, ca=exact.ca if exact is not None else None)
 
 
-def listing(tx: Tx) -> list[Row]:
-    """All rules."""
-    return list(tx.all(sa.select(rules).order_by(rules.c.pattern)))
+def deciding(tx: Tx, host: str) -> dict[str, str]:
+    """By which pattern it is decided what is said of a host, for each of `COLUMNS` of which something is said."""
+    rows = _matching(tx, host)
+    return {column: pattern for column in COLUMNS for pattern, _ in list(_saying(rows, column, host))[:1]}
+
+
+def listing(tx: Tx, *, after: str = "", limit: int | None = None) -> list[Row]:
+    """`limit` rules by their patterns, behind `after`; or all."""
+    return list(tx.all(sa.select(rules).where(rules.c.pattern > after).order_by(rules.c.pattern).limit(limit)))
+
+
+def get(tx: Tx, pattern: str) -> Row:
+    """What is said of a pattern, as it is stored. Raises `NotFound`."""
+    row = tx.one(sa.select(rules).where(rules.c.pattern == pattern))
+    if row is None:
+        raise NotFound(f"There is no rule about {pattern}.")
+    return row
 
 
 def any_says(tx: Tx, column: str, *words: str) -> bool:
@@ -70,21 +75,21 @@ def any_says(tx: Tx, column: str, *words: str) -> bool:
     return tx.one(sa.select(rules.c.pattern).where(rules.c[column].in_(words)).limit(1)) is not None
 
 
-def put(tx: Tx, pattern: str, **values: Any) -> str:
+def put(tx: Tx, pattern: str, *, by: str = "", **values: Any) -> str:
     """The operator decides: columns of `rules`; those not named stay. The pattern as it is stored. Raises `Invalid`."""
     name = normalise(pattern)
     tx.upsert(rules, {"pattern": name}, {**values, "changed": tx.now})
     told = ", ".join(f"{column}: {'set' if column == 'ca' else value}" for column, value in values.items())
-    audit.record(tx, "policy", "here", host=name, reason=told)
+    audit.record(tx, "policy", "here", host=name, reason=told, by=by)
     return name
 
 
-def drop(tx: Tx, pattern: str) -> str:
+def drop(tx: Tx, pattern: str, *, by: str = "") -> str:
     """Nothing is said of it any more. Raises `NotFound`, `Invalid`."""
     name = normalise(pattern)
     if tx.run(rules.delete().where(rules.c.pattern == name)).rowcount == 0:
         raise NotFound(f"There is no rule about {name}.")
-    audit.record(tx, "policy", "here", host=name, reason="no rule any more")
+    audit.record(tx, "policy", "here", host=name, reason="no rule any more", by=by)
     return name
 
 
@@ -94,6 +99,21 @@ def normalise(pattern: str) -> str:
     if text.startswith("*."):
         return "*." + normalise_host(text[2:])
     return text if text == "*" else normalise_host(text)
+
+
+def _matching(tx: Tx, host: str) -> list[Row]:
+    """The rules that match a host, most specific first."""
+    patterns = _patterns(host)
+    found = {row.pattern: row for row in tx.all(_MATCHING, {"patterns": patterns})}
+    return [found[pattern] for pattern in patterns if pattern in found]
+
+
+def _saying(rows: list[Row], column: str, host: str) -> Iterator[tuple[str, str]]:
+    """Each pattern that says something of a host, and what; the first counts."""
+    for row in rows:
+        value = _counts(row, column, host)
+        if value is not None:
+            yield row.pattern, value
 
 
 def _patterns(host: str) -> list[str]:

@@ -36,6 +36,7 @@ TRANSITIONS = {
     (PENDING, "declined"): DECLINED,
     (SENT, "declined"): DECLINED,
     (ACCEPTED, "declined"): DECLINED,  # the receiver left
+    (FAILED, "retried"): PENDING,
     (PENDING, "changed"): PENDING,
     (SENT, "changed"): SENT,
     (ACCEPTED, "changed"): ACCEPTED,
@@ -233,6 +234,16 @@ def reached(tx: Tx, share_id: str) -> None:
     if tx.run(shares.update().where(*failing).values(error=None, failing_since=None)).rowcount:
         row = get(tx, share_id)
         news.take_back(tx, row.owner, news.FAILING, row.id)
+
+
+def try_again(tx: Tx, share_id: str) -> None:
+    """A share that could not be told is told after all. Raises `NotFound`, `Conflict`."""
+    row = get(tx, share_id)
+    if row.state != FAILED:
+        return
+    if is_shared(tx, row.owner, row.path, Address.parse(row.share_with)):
+        raise Conflict(f"This is shared with {row.share_with} anew.")
+    _change(tx, row, "retried", error=None)
 
 
 def answered(tx: Tx, row: Row, answer: str) -> None:

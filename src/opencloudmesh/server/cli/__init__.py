@@ -57,6 +57,7 @@ for command in (
     policy.policy_group,
     policy.list_audit,
     mesh.list_outbox,
+    mesh.message_group,
     directory.directory_group,
     mesh.discover,
     keys.keys_group,

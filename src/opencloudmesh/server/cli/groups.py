@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from opencloudmesh.server import groups, views
+from opencloudmesh.server import groups, operators, views
 from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, show
 from opencloudmesh.server.database import Tx
 
@@ -25,7 +25,7 @@ def group_group() -> None:
 def group_add(data: str, group_id: str, full_name: str) -> None:
     """Add GROUP, with nobody in it."""
     with opened(data) as (config, database):
-        group = database.write_now(lambda tx: groups.add(tx, group_id, name=full_name))
+        group = database.write_now(lambda tx: operators.add_group(tx, group_id, name=full_name))
         at = f" Others share with {group.id}@{config.own_host}." if config.public_url else ""
         click.echo(f"{group.name} was added.{at}")
 
@@ -45,7 +45,7 @@ def group_list(data: str, as_json: bool) -> None:
 @click.argument("people", metavar="NAME...", nargs=-1, required=True)
 def group_join(data: str, group_id: str, people: tuple[str, ...]) -> None:
     """Put people into GROUP. They are offered what is shared with it."""
-    _each(data, group_id, people, groups.join)
+    _each(data, group_id, people, operators.join_group)
 
 
 @group_group.command("leave")
@@ -54,7 +54,7 @@ def group_join(data: str, group_id: str, people: tuple[str, ...]) -> None:
 @click.argument("people", metavar="NAME...", nargs=-1, required=True)
 def group_leave(data: str, group_id: str, people: tuple[str, ...]) -> None:
     """Take people out of GROUP. They lose what is shared with it."""
-    _each(data, group_id, people, groups.leave)
+    _each(data, group_id, people, operators.leave_group)
 
 
 @group_group.command("remove")
@@ -63,7 +63,7 @@ def group_leave(data: str, group_id: str, people: tuple[str, ...]) -> None:
 def group_remove(data: str, group_id: str) -> None:
     """Remove GROUP, and end what is shared with it. The people stay."""
     with opened(data) as (_, database):
-        database.write_now(lambda tx: groups.remove(tx, group_id))
+        database.write_now(lambda tx: operators.remove_group(tx, group_id))
         click.echo(f"{group_id} was removed.")
 
 

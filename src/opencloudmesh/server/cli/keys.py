@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 
 from opencloudmesh.protocol.errors import NotFound
-from opencloudmesh.server import audit, keyfolder, keys
+from opencloudmesh.server import keys, operators
 from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, show
 from opencloudmesh.server.config import Config
-from opencloudmesh.server.database import Database, Tx
-from opencloudmesh.server.keyfolder import Entry
+from opencloudmesh.server.database import Database
 
 COLUMNS = ("name", "kid", "kind", "state", "since", "until")
 
@@ -43,7 +41,7 @@ def keys_rotate(data: str, as_json: bool, at_once: bool) -> None:
     with opened(data) as (config, database):
         now = _now(database)
         made = keys.rotate(config.data, _address(config), now, config.keys_passphrase, at_once=at_once)
-        _audit(database, config, made, "It signs from now on." if at_once else "It was made, and signs in two hours.")
+        database.write_now(lambda tx: operators.keys_rotated(tx, config.public_url, made, at_once=at_once))
         show(_rows(config, now), COLUMNS, as_json=as_json)
 
 
@@ -59,8 +57,7 @@ def keys_revoke(data: str, as_json: bool, key: str) -> None:
     with opened(data) as (config, database):
         now = _now(database)
         ended, made = keys.revoke(config.data, _address(config), key, now, config.keys_passphrase)
-        _audit(database, config, ended, "It was revoked.")
-        _audit(database, config, made, "It was made in place of a revoked one, and signs from now on.")
+        database.write_now(lambda tx: operators.keys_revoked(tx, config.public_url, ended, made))
         show(_rows(config, now), COLUMNS, as_json=as_json)
 
 
@@ -75,27 +72,4 @@ def _address(config: Config) -> str:
 
 
 def _rows(config: Config, now: int) -> list[dict[str, Any]]:
-    folder = config.data / keyfolder.FOLDER
-    found: Iterable[keys.Key] = ()
-    if config.public_url and folder.is_dir():
-        found = keys.survey(keyfolder.index(folder), config.public_url, now)
-    return [
-        {
-            "name": key.entry.name,
-            "kid": key.kid,
-            "kind": key.entry.kind,
-            "state": key.state,
-            "published": key.is_published,
-            "since": key.since,
-            "until": key.until,
-        }
-        for key in found
-    ]
-
-
-def _audit(database: Database, config: Config, entries: Sequence[Entry], reason: str) -> None:
-    def record(tx: Tx) -> None:
-        for entry in entries:
-            audit.record(tx, "keys", "here", subject=keys.kid_of(entry, config.public_url), reason=reason)
-
-    database.write_now(record)
+    return [key.shown() for key in keys.listing(config.data, config.public_url, now)]

@@ -12,8 +12,8 @@ from opencloudmesh.protocol.dialects import dialect_of
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.obligations import signature_family
 from opencloudmesh.protocol.wire import encode_json
-from opencloudmesh.server import outbox, views
-from opencloudmesh.server.cli.common import data_option, json_option, opened, show
+from opencloudmesh.server import operators, outbox, views
+from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, show
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import open_network
 from opencloudmesh.server.database import Database
@@ -28,6 +28,31 @@ def list_outbox(data: str, as_json: bool) -> None:
     """List what other servers have still to be told."""
     with opened(data) as (_, database):
         show([views.message(row) for row in database.read_now(outbox.everything)], MESSAGE_COLUMNS, as_json=as_json)
+
+
+@click.group("message", cls=Commands)
+def message_group() -> None:
+    """Decide about one message that `ocm outbox` lists, by its ID."""
+
+
+@message_group.command("retry")
+@data_option
+@click.argument("message_id", metavar="ID", type=int)
+def retry(data: str, message_id: int) -> None:
+    """Send it now, also one that was given up."""
+    with opened(data) as (_, database):
+        database.write_now(lambda tx: operators.retry(tx, message_id))
+        click.echo(f"Message {message_id} is tried now.")
+
+
+@message_group.command("drop")
+@data_option
+@click.argument("message_id", metavar="ID", type=int)
+def drop(data: str, message_id: int) -> None:
+    """Send it no more. Whose share or invite it is about sees so."""
+    with opened(data) as (_, database):
+        database.write_now(lambda tx: operators.drop(tx, message_id))
+        click.echo(f"Message {message_id} is not sent any more.")
 
 
 @click.command()

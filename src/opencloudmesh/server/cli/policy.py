@@ -11,7 +11,7 @@ from opencloudmesh.server import audit, policy, rules, views
 from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, show
 
 RULE_COLUMNS = ("pattern", "incoming", "outgoing", "signatures", "private", "ca")
-AUDIT_COLUMNS = ("at", "event", "direction", "outcome", "host", "who", "account", "verified", "reason")
+AUDIT_COLUMNS = ("at", "event", "direction", "outcome", "host", "who", "account", "by", "verified", "reason")
 NOBODY = "nobody"
 
 
@@ -56,16 +56,19 @@ def set_policy(data: str, name: str, words: tuple[str, ...]) -> None:
 @data_option
 @json_option
 @click.option("--host", help="Only what is about this server.")
-@click.option("--as", "account", metavar="NAME", help="Only what is about this person.")
+@click.option("--as", "account", metavar="NAME", help="Only what is about this person, or was decided by them.")
 @click.option("--event", type=click.Choice(audit.EVENTS), help="Only this kind.")
+@click.option("--outcome", type=click.Choice(["done", "refused", "failed"]), help="Only what came out so.")
 @click.option("--days", type=click.IntRange(0), default=30, show_default=True, help="How far back.")
 @click.option("--limit", type=click.IntRange(1), help="Only the newest.")
-def list_audit(data: str, as_json: bool, host: str | None, account: str | None, event: str | None, days: int,
-               limit: int | None) -> None:  # fmt: skip
+def list_audit(data: str, as_json: bool, host: str | None, account: str | None, event: str | None,
+               outcome: str | None, days: int, limit: int | None) -> None:  # fmt: skip
     """Show what crossed servers, what was refused and why, and what was decided. `--json` exports it."""
     since = int(time.time()) - days * 86_400
     with opened(data) as (_, database):
         rows = database.read_now(
-            lambda tx: audit.listing(tx, host=host, account=account, event=event, since=since, limit=limit)
+            lambda tx: audit.listing(
+                tx, host=host, account=account, event=event, outcome=outcome, since=since, limit=limit
+            )
         )
         show([views.audit(row) for row in rows], AUDIT_COLUMNS, as_json=as_json)

@@ -12,7 +12,6 @@ from opencloudmesh.protocol.errors import Conflict, Invalid
 from opencloudmesh.server import accounts, app, welcomes
 from opencloudmesh.server import config as settings
 from opencloudmesh.server.cli.common import F, data_option, opened, show
-from opencloudmesh.server.config import Config, Setting
 from opencloudmesh.server.context import Context
 
 log = logging.getLogger(__name__)
@@ -79,16 +78,4 @@ def list_settings(data: str, markdown: bool) -> None:
     if markdown:
         click.echo(settings.documentation())
         return
-    config = settings.load({"data": data})
-    rows = [
-        {"name": setting.name, "value": _shown(config, setting), "from": config.sources[setting.name]}
-        for setting in settings.SETTINGS
-    ]
-    show(rows, ("name", "value", "from"), as_json=False)
-
-
-def _shown(config: Config, setting: Setting) -> str:
-    value = getattr(config, setting.name)
-    if setting.secret and value:
-        return "(not shown)"
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    show(settings.in_force(settings.load({"data": data})), ("name", "value", "from"), as_json=False)

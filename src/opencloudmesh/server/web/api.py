@@ -36,7 +36,8 @@ from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.bodies import read_maybe_object, read_object
 from opencloudmesh.server.web.errors import json_response
 from opencloudmesh.server.web.links import LinkChange, NewLink, change, create, grant, read_grant
-from opencloudmesh.server.web.operator import admit, users
+from opencloudmesh.server.web.operator import admit
+from opencloudmesh.server.web.operator.calls import CALLS
 from opencloudmesh.server.web.shares import NewShare, ShareChange, offer
 
 BASE = "/api/v1"
@@ -210,9 +211,7 @@ OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/batches": {"GET": circles.list_batches, "POST": circles.create_batch},
     "/batches/{id}": {"GET": circles.show_batch, "DELETE": circles.stop_batch},
     "/batches/{id}/catch-up": {"POST": circles.catch_up},
-    "/operator/users": {"GET": users.list_users, "POST": users.create_user},
-    "/operator/users/{id}": {"GET": users.show_user, "PATCH": users.change_user, "DELETE": users.delete_user},
-    "/operator/users/{id}/link": {"POST": users.create_password_link},
+    **CALLS,
 }
 
 

@@ -12,6 +12,8 @@ from opencloudmesh.server.web.openapi import (
     invites,
     links,
     news,
+    peers,
+    running,
     security,
     shares,
     ssh_keys,
@@ -21,7 +23,7 @@ from opencloudmesh.server.web.openapi import (
 from opencloudmesh.server.web.openapi.parts import ERROR
 
 HOW = "An app password; your own password works only while you have no second factor."
-NOUNS = (shares, copies, trash, links, invites, contacts, circles, news, security, ssh_keys, users)
+NOUNS = (shares, copies, trash, links, invites, contacts, circles, news, security, ssh_keys, users, peers, running)
 
 
 def document(public_url: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Users, for operators."""
+"""Users and groups, for operators."""
 
 from __future__ import annotations
 
@@ -28,10 +28,36 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "AddedUser": shape({**_USER, "link": _LINK}),
     "UserChange": shape(_CHANGE, optional=frozenset(_CHANGE)),
+    "Group": shape({"id": TEXT, "name": TEXT, "members": {"type": "array", "items": TEXT}}),
+    "NewGroup": shape(
+        {"id": {**TEXT, "minLength": 1, "description": "what its OCM Address begins with"}, "name": TEXT},
+        optional=frozenset({"name"}),
+    ),
     "PasswordLink": shape({"link": {**TEXT, "description": _LINK["description"]}}),
 }
 
+USER: Schema = {"name": "user", "in": "path", "required": True, "schema": {**TEXT, "minLength": 1}}
+
 PATHS: dict[str, Schema] = {
+    "/operator/groups": {
+        "get": {
+            **operation("Groups of people here.", 200, array_of("Group"), errors=(400, 403)),
+            "parameters": [AFTER],
+        },
+        "post": operation(
+            "I make a group.", 201, reference("Group"), errors=(400, 403, 409, 413, 415), body="NewGroup"
+        ),
+    },
+    "/operator/groups/{id}": {
+        "parameters": [ID],
+        "get": operation("One group.", 200, reference("Group"), errors=(403, 404)),
+        "delete": operation("I remove a group; its members stay.", 204, errors=(403, 404)),
+    },
+    "/operator/groups/{id}/members/{user}": {
+        "parameters": [ID, USER],
+        "put": operation("I put somebody into a group.", 200, reference("Group"), errors=(403, 404, 409)),
+        "delete": operation("I take somebody out of a group.", 204, errors=(403, 404)),
+    },
     "/operator/users": {
         "get": {
             **operation("Who has an account here.", 200, array_of("User"), errors=(400, 403)),
@@ -64,5 +90,9 @@ PATHS: dict[str, Schema] = {
     "/operator/users/{id}/link": {
         "parameters": [ID],
         "post": operation("I let a user choose a password.", 201, reference("PasswordLink"), errors=(403, 404)),
+    },
+    "/operator/users/{id}/reset-factors": {
+        "parameters": [ID],
+        "post": operation("I take the second factors of a user away, who lost them.", 204, errors=(403, 404)),
     },
 }  # fmt: skip

@@ -37,6 +37,13 @@ def said(request: Request, name: str) -> str:
     return value
 
 
+def whole(text: str, name: str) -> int:
+    """A number as it is in the query under `name`. Raises `Invalid`."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise Invalid("Write a whole number.", fields=[FieldError(name, "INVALID")])
+    return int(text)
+
+
 async def decide(context: Context, account: Account, gesture: Callable[[Tx], T]) -> T:
     """Runs a gesture of an operator's: durable when it returns. Raises `Forbidden`."""
 

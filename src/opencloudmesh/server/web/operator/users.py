@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from opencloudmesh.protocol.address import is_email
 from opencloudmesh.protocol.fields import Fields
-from opencloudmesh.server import accounts, operators, views, welcomes
+from opencloudmesh.server import accounts, factors, operators, views, welcomes
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx, new_secret
@@ -90,6 +90,12 @@ async def create_password_link(context: Context, account: Account, request: Requ
     return json_response({"link": welcomes.url(context.config.public_url, secret)}, 201)
 
 
+async def reset_factors(context: Context, account: Account, request: Request) -> Response:
+    """I take the second factors of a user away, who has lost them."""
+    await forget_factors(context, account, request.path_params["id"])
+    return Response(status_code=204)
+
+
 def read_changes(values: dict[str, Any]) -> dict[str, Any]:
     """What is to be said of a user from now on; what is not named stays. Raises `Invalid`."""
     fields = Fields(values)
@@ -127,6 +133,11 @@ async def add(context: Context, account: Account, new: NewUser) -> tuple[Account
 async def change(context: Context, account: Account, user_id: str, **values: Any) -> Account:
     """Raises `NotFound`, and `Conflict` for the last operator."""
     return await decide(context, account, lambda tx: operators.change(tx, user_id, by=account.id, **values))
+
+
+async def forget_factors(context: Context, account: Account, user_id: str) -> None:
+    """They sign in with the password alone from now on, and are signed out everywhere. Raises `NotFound`."""
+    await decide(context, account, lambda tx: factors.reset(tx, user_id, by=account.id))
 
 
 async def remove(context: Context, account: Account, user_id: str, with_files: bool) -> None:

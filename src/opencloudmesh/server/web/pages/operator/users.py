@@ -7,11 +7,12 @@ from typing import Any
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import FieldError, Invalid, OcmError
-from opencloudmesh.server import accounts, counts, operators, welcomes
+from opencloudmesh.server import accounts, counts, factors, operators, welcomes
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.web.operator import AREA, PAGE, decide, said, users
 from opencloudmesh.server.web.pages.forms import read_form
+from opencloudmesh.server.web.pages.operator.frame import framed, paged
 from opencloudmesh.server.web.pages.visits import Visit, redirect
 
 GIGABYTE = 10**9
@@ -29,9 +30,8 @@ async def show(visit: Visit, error: OcmError | None = None, form: dict[str, str]
     """A page of the list, and the form for a new one."""
     wanted, after = said(visit.request, "search"), said(visit.request, "after")
     found = await visit.context.database.read(lambda tx: accounts.page(tx, wanted, after=after, limit=PAGE + 1))
-    rest = {"search": wanted, "after": found[PAGE - 1].id} if len(found) > PAGE else None
-    values = {"users": found[:PAGE], "wanted": wanted, "after": after, "rest": rest, "form": EMPTY | (form or {})}
-    return _page(visit, "users", error, **values)
+    values = paged(found, lambda user: user.id, search=wanted)
+    return _page(visit, "users", error, **values, wanted=wanted, form=EMPTY | (form or {}))
 
 
 async def add(visit: Visit) -> Response:
@@ -49,12 +49,12 @@ async def show_one(visit: Visit, error: OcmError | None = None) -> Response:
     """One user, and what may be changed."""
     user_id = visit.request.path_params["id"]
 
-    def look(tx: Tx) -> tuple[Account, counts.Counts]:
-        return accounts.get(tx, user_id), counts.of_person(tx, user_id)
+    def look(tx: Tx) -> tuple[Account, counts.Counts, bool]:
+        return accounts.get(tx, user_id), counts.of_person(tx, user_id), factors.of(tx, user_id).any
 
-    user, counted = await visit.context.database.read(look)
+    user, counted, second = await visit.context.database.read(look)
     quota = "" if user.quota is None else f"{user.quota / GIGABYTE:g}"
-    return _page(visit, "user", error, user=user, quota=quota, counts=counted)
+    return _page(visit, "user", error, user=user, quota=quota, counts=counted, second=second)
 
 
 async def change(visit: Visit) -> Response:
@@ -74,6 +74,13 @@ async def link(visit: Visit) -> Response:
     user, by = await users.find(visit.context, visit.request), visit.account.id
     secret = await decide(visit.context, visit.account, lambda tx: operators.welcome(tx, user.id, by=by))
     return _shown_once(visit, user, secret)
+
+
+async def reset_factors(visit: Visit) -> Response:
+    """The user has lost their second factors, and signs in without."""
+    user = await users.find(visit.context, visit.request)
+    await users.forget_factors(visit.context, visit.account, user.id)
+    return redirect(f"{AREA}/users/{user.id}", "factors-reset")
 
 
 async def ask_to_remove(visit: Visit, error: OcmError | None = None) -> Response:
@@ -98,7 +105,7 @@ def _shown_once(visit: Visit, user: Account, secret: str) -> Response:
 
 
 def _page(visit: Visit, name: str, error: OcmError | None = None, **values: Any) -> Response:
-    return visit.page(f"operator/{name}.html", error, active="operator", area="users", labels=LABELS, **values)
+    return framed(visit, "users", name, error, labels=LABELS, **values)
 
 
 def _quota(text: str) -> int | None:
