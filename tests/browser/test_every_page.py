@@ -41,11 +41,23 @@ async def busy(one, two):
         await two.api("POST", "shares", body, who="marie")
     for who in (two.address("marie"), "nobody@localhost:9"):
         await one.api("POST", "shares", {"path": "work", "shareWith": who, "description": "Look!"}, who="einstein")
+    await spread(one)
     await settled(one, two)
     (radium,) = [row for row in await one.api("GET", "received", who="einstein") if row["name"] == "Radium"]
     await one.api("POST", f"received/{radium['id']}/accept", who="einstein")
     invite = await one.api("POST", "invites", {"description": "for Marie"}, who="einstein")
     return invite["link"]
+
+
+async def spread(one):
+    """A share with a circle, one of whose people could not be given any, and one came later."""
+    circle = await one.api("POST", "circles", {"name": "Radium"}, who="einstein")
+    people = [await one.api("POST", "contacts", {"address": f"{who}@localhost:9"}, who="einstein")
+              for who in ("pierre", "nobody", "late")]  # fmt: skip
+    for count, person in enumerate(people, 1):
+        await one.api("PUT", f"circles/{circle['id']}/members/{person['id']}", who="einstein")
+        if count == 2:
+            await one.api("POST", "batches", {"path": "work", "circle": circle["id"]}, who="einstein")
 
 
 async def test_every_page_is_for_everybody(one, visitor, busy):

@@ -205,9 +205,10 @@ class Nextcloud(NextcloudEndpoints):
 
     # --- the sender's side ------------------------------------------------------------------------------------
 
-    async def share(self, user: str, path: str, address: str, *, write: bool = False) -> str:
+    async def share(self, user: str, path: str, address: str, *, write: bool = False, share_type: str = "user") -> str:
         """Discovery, one POST that must be answered 201, else the older way. Raises `ShareError`."""
         share = self.new_share(user, path, address, write=write)
+        share.share_type = share_type
         person, server = split_address(address)
         base = self.url_of(server)
         if not (await self._share_by_ocm(share.id, person, base) or await self._share_by_ocs(share.id, person, base)):
@@ -224,7 +225,7 @@ class Nextcloud(NextcloudEndpoints):
         permissions = "{http://open-cloud-mesh.org/ns}share-permissions"
         return {
             "shareWith": f"{person}@{base}",
-            "shareType": "user",
+            "shareType": share.share_type,
             "name": share.path.strip("/").rpartition("/")[2],
             "resourceType": "file",
             "description": "",

@@ -140,6 +140,7 @@ class Sent:
     write: bool
     state: str = "pending"
     uri: str = ""
+    share_type: str = "user"
 
 
 @dataclass

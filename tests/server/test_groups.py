@@ -10,7 +10,18 @@ from tests.server.offices import HERE, NOW, THERE, Office, offer
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, Invalid, NotFound
 from opencloudmesh.protocol.notifications import Notification
-from opencloudmesh.server import accounts, contacts, departures, groups, locks, notifications, policy, received, schema
+from opencloudmesh.server import (
+    accounts,
+    contacts,
+    departures,
+    groups,
+    locks,
+    news,
+    notifications,
+    policy,
+    received,
+    schema,
+)
 from opencloudmesh.server.groups import Group
 from opencloudmesh.server.policy import Denied
 
@@ -252,6 +263,9 @@ def test_who_leaves_loses_what_is_shared_with_the_group_and_nothing_else(group):
     group.do(groups.leave, "physics", "einstein")
     assert told(group) == [DECLINED]
     assert group.see(received.listing, "einstein") == []
+    for who in ("lise", "einstein"):
+        unread = [row.event for row in group.see(news.listing, who, unread_only=True)]
+        assert unread == [news.UNGROUPED]
 
 
 def test_who_comes_back_is_offered_it_again(group):

@@ -60,8 +60,9 @@ def listing(tx: Tx, account: str) -> list[Circle]:
     query = sa.select(people, circle_members.c.circle).join(circle_members, circle_members.c.contact == people.c.id)
     for row in tx.all(query.where(people.c.account == account).order_by(people.c.name, people.c.address)):
         inside.setdefault(row.circle, []).append(row)
-    rows = tx.all(sa.select(circles).where(circles.c.account == account).order_by(circles.c.name))
-    return [Circle(row.id, row.name, tuple(inside.get(row.id, ()))) for row in rows]
+    rows = tx.all(sa.select(circles).where(circles.c.account == account))
+    found = [Circle(row.id, row.name, tuple(inside.get(row.id, ()))) for row in rows]
+    return sorted(found, key=lambda circle: circle.name.casefold())  # databases differ about capitals
 
 
 def rename(tx: Tx, account: str, circle_id: str, name: str) -> Circle:

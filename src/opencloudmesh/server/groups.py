@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Conflict, NotFound
-from opencloudmesh.server import accounts, policy, received
+from opencloudmesh.server import accounts, news, policy, received
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import groups, memberships
 from opencloudmesh.server.schema import received as shares
@@ -80,6 +80,8 @@ def leave(tx: Tx, group_id: str, account_id: str) -> Group:
     for row in received.listing(tx, account_id):
         if row.group == group_id:
             received.remove(tx, row.id)
+            if row.state in received.OPEN:
+                received.inform(tx, row, news.UNGROUPED)
     return get(tx, group_id)
 
 

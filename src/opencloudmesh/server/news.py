@@ -30,7 +30,7 @@ RECEIVED, SHARE, INVITE, CONTACT = "received", "share", "invite", "contact"  # w
 REQUEST, ASKED = "request", "asked"
 
 OFFERED, ADDED, CHANGED, ENDED = "share-offered", "share-added", "share-changed", "share-ended"
-EXPIRED, GONE, CUT = "share-expired", "share-gone", "share-cut"
+EXPIRED, GONE, CUT, UNGROUPED = "share-expired", "share-gone", "share-cut", "share-ungrouped"
 ACCEPTED, DECLINED, LEFT = "my-share-accepted", "my-share-declined", "my-share-left"
 FAILING, FAILED = "my-share-failing", "my-share-failed"
 MY_EXPIRED, MY_CUT, MY_LOST = "my-share-expired", "my-share-cut", "my-share-lost"
@@ -45,6 +45,7 @@ EVENTS = {
     ENDED: Event(RECEIVED, "{who} no longer shares “{name}” with you."),
     EXPIRED: Event(RECEIVED, "The time is over for which {who} shared “{name}” with you."),
     GONE: Event(RECEIVED, "“{name}”, which {who} shared with you, is not there any more."),
+    UNGROUPED: Event(RECEIVED, "“{name}” of {who} is not yours any more: you are no longer in the group that had it."),
     CUT: Event(RECEIVED, "This cloud no longer exchanges anything with the cloud of {who}; “{name}” is gone."),
     ACCEPTED: Event(SHARE, "{who} accepted “{name}”."),
     DECLINED: Event(SHARE, "{who} declined “{name}”."),
