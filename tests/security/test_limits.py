@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import pytest
 from tests.client.sites import page, site
 from tests.client.wires import Exchange, Wire, wire
-from tests.mesh import Server, basic
+from tests.mesh import PASSWORD, Server, basic
 from tests.security.senders import Foreign, deliver, encoded, new_key, notice, now, offer
 from tests.security.stages import Stage, staged
 
@@ -153,6 +153,30 @@ async def test_asking_for_names_of_people_is_stopped(stage: Stage) -> None:
     assert (await deliver(stage.cloud, stage.other.unsigned(stage.cloud, "shares", body))).status == 429
     assert len(stage.cloud.rows(received.listing)) == 1
     await stage.accepts("shares")
+
+
+async def test_who_guesses_on_waits_longer_and_longer_and_locks_out_nobody_behind_the_same_address(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A university: one machine guesses at einstein's password for days, all others there sign in."""
+    for name, few in {"FAILURES_FOR_NAME": 3, "FAILURES_IN_HOUR": 6, "FAILURES_IN_DAY": 9}.items():
+        monkeypatch.setattr(limits, name, few)
+    stage.cloud.add("marie")
+
+    async def tried(who: str = "einstein", password: str = "wrong") -> tuple[int, int]:
+        answer = await stage.cloud.request("GET", "/api/v1/me", {"Authorization": basic(who, password)})
+        return answer.status, int(answer.headers.get("retry-after") or 0)
+
+    waits = []
+    for _ in range(12):
+        status, wait = await tried()
+        while status == 429:
+            waits.append(wait)
+            assert await tried("marie", PASSWORD) == (200, 0)
+            stage.clock.ahead += wait
+            status, wait = await tried()
+        assert status == 401
+    assert [low for low in (30, 3_000, 80_000) if any(low < wait <= low * 2 for wait in waits)] == [30, 3_000, 80_000]
 
 
 # --- who counts as whom

@@ -23,20 +23,25 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 WINDOW = 60.0  # seconds in which so many failures are too many: of one for one thing, and of one in all
 FAILURES_FOR_NAME = 20
 FAILURES = 400  # a university may be behind one address
+# Who guesses on at one thing waits longer: there it is a guess in half a minute, and then one in a quarter of an hour.
+HOUR, FAILURES_IN_HOUR = 3_600.0, 120
+DAY, FAILURES_IN_DAY = 86_400.0, 240
 MAX_KEYS = 100_000
+WAIT_A_MINUTE = "Too many attempts failed. Wait a minute."
+WAIT = "Too many attempts failed. Wait a while."
 
 
 class Limits:
-    """What happened within the last minute, by keys of any length."""
+    """What happened within the last minute, or the time that is asked for, by keys of any length."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._moments: OrderedDict[bytes, list[float]] = OrderedDict()
         self._under_way: Counter[bytes] = Counter()
 
-    def check(self, key: str, limit: int, message: str = "Too many attempts failed. Wait a minute.") -> None:
-        """Raises `TooManyRequests` where it happened so often within the last minute."""
-        since = self._clock() - WINDOW
+    def check(self, key: str, limit: int, message: str = WAIT_A_MINUTE, window: float = WINDOW) -> None:
+        """Raises `TooManyRequests` where it happened so often within the last minute, or `window` seconds."""
+        since = self._clock() - window
         recent = [moment for moment in self._moments.get(_digest(key), ()) if moment > since]
         if len(recent) >= limit:
             raise TooManyRequests(message, retry_after=int(recent[0] - since) + 1)
@@ -70,13 +75,19 @@ class Limits:
 
         Raises `TooManyRequests` before anything is looked at.
         """
-        keys = {who: FAILURES} | ({f"{who} {what}": FAILURES_FOR_NAME} if what else {})
-        for key, limit in keys.items():
-            self.check(key, limit)
+        bounds = [(who, FAILURES, WINDOW)]
+        if what:
+            bounds += [
+                (f"{who} {what}", FAILURES_FOR_NAME, WINDOW),
+                (f"{who} {what} hour", FAILURES_IN_HOUR, HOUR),
+                (f"{who} {what} day", FAILURES_IN_DAY, DAY),
+            ]
+        for key, limit, window in bounds:
+            self.check(key, limit, WAIT if window > WINDOW else WAIT_A_MINUTE, window)
         try:
             yield
         except failures:
-            for key, limit in keys.items():
+            for key, limit, _ in bounds:
                 self.count(key, limit)
             raise
 
