@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest_asyncio
 from tests.browser.test_journeys import LONG
 from tests.mesh import settled
+from tests.security.test_pictures import pdf, picture
 
 from opencloudmesh.server import uploads
 
@@ -16,6 +17,7 @@ PAGES = (
     f"/share/{quote(LONG)}", f"/rename/{quote(LONG)}", "/delete/work", "/move/work", "/move/work?to=Shares", "/inbox",
     "/requests", "/asked", "/ssh-keys", "/copies", "/trash", "/notifications", "/link/work", "/invites", "/contacts",
     "/circles", "/settings", "/settings/security", "/accept-invite?token=abc&providerDomain=other.example",
+    *(f"/look/look/a.{ending}" for ending in ("png", "pdf", "txt", "exe")), "/files/look",
 )  # fmt: skip
 
 
@@ -25,6 +27,8 @@ async def busy(one, two):
     one.put("einstein", LONG, b"x")
     one.put("einstein", "work/a.txt", b"x")
     one.file("einstein", "Empty").mkdir()
+    for ending, content in {"png": picture(), "pdf": pdf(), "txt": b"long " * 5000, "exe": b""}.items():
+        one.put("einstein", f"look/a.{ending}", content)
     for path in ("work/gone.txt", "work/deep/gone.txt"):
         one.put("einstein", path, b"x")
         await one.context.own_tree("einstein").delete(path)

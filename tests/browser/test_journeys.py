@@ -37,7 +37,9 @@ async def test_files_are_uploaded_sorted_searched_renamed_moved_and_deleted(one,
     await einstein.fill("New name", LONG)
     await einstein.press("Rename")
     await einstein.sees("Renamed.")
-    assert await einstein.download(f"File {LONG}", tmp_path / "got") == b"a"
+    await einstein.follow(f"File {LONG}")
+    assert await einstein.download("Download", tmp_path / "got") == b"a"
+    await einstein.open("/files/")
     await einstein.choose("Delete", LONG)
     await einstein.press("Delete")
     await einstein.sees("Deleted.")

@@ -151,7 +151,7 @@ async def test_every_page_keeps_the_browser_in_and_tells_who_i_am(one, einstein)
         policy = page.headers.get("content-security-policy")
         scripts = " ".join(one.url + static.url for name, static in STATIC.items() if name.endswith(".js"))
         assert policy == (
-            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+            "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; form-action 'self'; "
             f"frame-ancestors 'none'; base-uri 'none'; script-src {scripts}; "
             f"connect-src {one.url}/uploads/; require-trusted-types-for 'script'"
         )

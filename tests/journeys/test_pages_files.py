@@ -34,8 +34,8 @@ async def test_files_are_uploaded_listed_renamed_downloaded_and_deleted(one, ein
 async def test_folders_come_first(one, einstein):
     one.put("einstein", "a.txt", b"")
     one.put("einstein", "Z/b.txt", b"")
-    links = [link for link in (await einstein.open("/")).links if link in ("/files/Z", "/download/a.txt")]
-    assert links == ["/files/Z", "/download/a.txt"]
+    links = [link for link in (await einstein.open("/")).links if link in ("/files/Z", "/look/a.txt")]
+    assert links == ["/files/Z", "/look/a.txt"]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ async def test_a_folder_is_sorted_and_searched(one, einstein, query, shown):
         one.file("einstein", folder).mkdir()
         os.utime(one.file("einstein", folder), (1000, 1000))
     page = await einstein.open(f"/files/?{query}")
-    named = [re.fullmatch("/(files|download)/([^?]+)", link) for link in page.links]
+    named = [re.fullmatch("/(files|look)/([^?]+)", link) for link in page.links]
     assert [match[2] for match in named if match] == shown
     if not shown:
         assert "Nothing in this folder has “zz” in its name." in page.text

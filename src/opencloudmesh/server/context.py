@@ -50,6 +50,7 @@ from opencloudmesh.server.link_trees import LinkTree
 from opencloudmesh.server.mounts import UserTree
 from opencloudmesh.server.partials import Partials
 from opencloudmesh.server.policy import Denied
+from opencloudmesh.server.previews import Previews
 from opencloudmesh.server.remote import Reach, RemoteTree
 from opencloudmesh.server.storage import Storage
 
@@ -67,6 +68,7 @@ class Context:
     database: Database
     storage: Storage
     partials: Partials
+    previews: Previews
     network: Network
     keys: Keyring
     lookup: Lookup
@@ -95,6 +97,7 @@ class Context:
             database=database,
             storage=Storage(config.data),
             partials=Partials(config.data),
+            previews=Previews(config.data),
             network=network,
             keys=keyring,
             lookup=lookup,
@@ -121,6 +124,7 @@ class Context:
         await asyncio.to_thread(self.partials.discard_all, [name for name in names if name not in known])
         expired = await self.database.write(lambda tx: trash.expire(tx, self.config.trash_days))
         await bins.burn(self.storage, self.database, expired)
+        await asyncio.to_thread(self.previews.sweep)
 
     async def close(self) -> None:
         """Ends what is under way, and closes connections and the database."""

@@ -17,6 +17,7 @@ from opencloudmesh.server.database import Tx
 from opencloudmesh.server.trees import WRITE, Entry, check_name, clean_path, free_name, inside, join, parent
 from opencloudmesh.server.web import dav
 from opencloudmesh.server.web.pages.forms import Upload, read_form
+from opencloudmesh.server.web.pages.kinds import has_thumbnail, shown_as
 from opencloudmesh.server.web.pages.visits import Visit, redirect, when
 
 # How a folder may be sorted, folders first in any case; with "-" the other way round.
@@ -77,6 +78,8 @@ async def folder(visit: Visit, error: OcmError | None = None, doing: str = "") -
     return visit.page(
         "folder.html",
         error,
+        shown_as=shown_as,
+        has_thumbnail=has_thumbnail,
         path=path,
         crumbs=crumbs(path),
         lines=lines,

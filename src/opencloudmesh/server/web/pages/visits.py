@@ -30,8 +30,8 @@ from opencloudmesh.server.web.auth import Doors
 
 FOLDER = Path(__file__).parent.parent
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     # With "no-referrer", browsers would send `Origin: null` with our own forms.
     "Referrer-Policy": "same-origin",
@@ -212,6 +212,7 @@ STATIC = {
     for name, media_type in {
         "style.css": "text/css",
         "icon.svg": "image/svg+xml",
+        "file.svg": "image/svg+xml",
         **dict.fromkeys(SCRIPTS, "text/javascript"),
     }.items()
 }

@@ -1,0 +1,124 @@
+"""Looking at a file in the browser: pictures, PDF, text, sound and film; and the small pictures of a folder.
+
+What people upload is never a page of ours: it is shown inside of one, as text, or as what browsers decode and do not
+run (`kinds.INLINE`). SVG and HTML are text here. A PDF is shown as pictures of its pages: in a sandbox Chromium opens
+none.
+"""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from opencloudmesh.protocol.errors import NotFound, TooManyRequests
+from opencloudmesh.server import contents
+from opencloudmesh.server.previews import Preview, kind_of
+from opencloudmesh.server.trees import Content, Entry, parent
+from opencloudmesh.server.web import dav
+from opencloudmesh.server.web.dav.reading import SAFETY
+from opencloudmesh.server.web.pages.files import SORTS, asked, crumbs, existing, look_around, principal
+from opencloudmesh.server.web.pages.kinds import INLINE, shown_as
+from opencloudmesh.server.web.pages.visits import STATIC, Visit
+
+MAX_TEXT = 256 * 1024  # bytes of a text that are shown
+MAX_PAGES = 100  # of a PDF that are shown
+THUMBNAIL, PAGE = 160, 1200  # pixels
+KEPT = {"Cache-Control": "private, max-age=86400"}
+
+
+async def show(visit: Visit) -> Response:
+    """The page of one file, with the ones before and after it that can be looked at."""
+    entry = await existing(visit)
+    how = shown_as(entry)
+    text, pages, cut = "", 0, False
+    if how == "text":
+        text, cut = await _text(visit, entry)
+    elif how == "pdf":
+        preview = await _preview(visit, entry, 0, PAGE)
+        pages = preview.pages if preview else 0
+    folder = parent(entry.path)
+    around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, entry.path))
+    others = sorted((one for one in await visit.tree.list(folder) if shown_as(one)), key=SORTS["name"])
+    paths = [one.path for one in others]
+    here = paths.index(entry.path) if entry.path in paths else None
+    return visit.page(
+        "look.html",
+        entry=entry,
+        path=entry.path,
+        crumbs=crumbs(entry.path),
+        how=how,
+        text=text,
+        cut=cut,
+        pages=min(pages, MAX_PAGES),
+        more=pages > MAX_PAGES,
+        around=around,
+        before=others[here - 1] if here else None,
+        after=others[here + 1] if here is not None and here + 1 < len(others) else None,
+    )
+
+
+async def content(visit: Visit) -> Response:
+    """What a viewer loads: the very bytes, or a range of them, under a type of ours."""
+    path = asked(visit)
+    ending = path.rpartition(".")[2].lower()
+    if ending not in INLINE:
+        raise NotFound("This is not shown here.")
+    response = await dav.serve(
+        visit.request,
+        database=visit.context.database,
+        tree=visit.tree,
+        prefix="/content",
+        path=path,
+        principal=principal(visit),
+    )
+    response.headers["Content-Type"] = INLINE[ending][1]
+    response.headers["Content-Disposition"] = "inline"
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+async def thumbnail(visit: Visit) -> Response:
+    """A small picture of an own file, or else an icon: a folder with what cannot be decoded is no folder of errors."""
+    entry = await existing(visit)
+    around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, entry.path))
+    kept = KEPT
+    try:
+        preview = await _preview(visit, entry, 0, THUMBNAIL) if around.origin is None else None
+    except TooManyRequests:
+        preview, kept = None, {"Cache-Control": "no-store"}
+    if preview is None:
+        return Response(STATIC["file.svg"].content, 200, {**SAFETY, **kept}, "image/svg+xml")
+    return _picture(preview)
+
+
+async def page(visit: Visit) -> Response:
+    """A page of a PDF, as a picture."""
+    entry, number = await existing(visit), visit.request.path_params["page"]
+    if kind_of(entry.name) != "pdf" or not 0 <= number < MAX_PAGES:
+        raise NotFound("This is not shown here.")
+    preview = await _preview(visit, entry, number, PAGE)
+    if preview is None:
+        raise NotFound("This page cannot be shown.")
+    return _picture(preview)
+
+
+def _picture(preview: Preview) -> Response:
+    return Response(preview.picture, 200, {**SAFETY, **KEPT, "Content-Disposition": "inline"}, "image/webp")
+
+
+async def _preview(visit: Visit, entry: Entry, number: int, pixels: int) -> Preview | None:
+    async def read() -> Content:
+        return await visit.tree.read(entry.path)
+
+    return await visit.context.previews.get(entry, visit.account.id, read, page=number, pixels=pixels)
+
+
+async def _text(visit: Visit, entry: Entry) -> tuple[str, bool]:
+    """The beginning of a text, and whether there is more of it."""
+    read, found = await visit.tree.read(entry.path, 0, min(entry.size, MAX_TEXT) or None), bytearray()
+    pieces = contents.pieces(read)
+    async for piece in pieces:
+        found += piece
+        if len(found) > MAX_TEXT:
+            break
+    await pieces.aclose()
+    return bytes(found[:MAX_TEXT]).decode("utf-8-sig", errors="replace"), entry.size > MAX_TEXT
