@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import machine, measures
+from bench import machine, measures, pages
 from bench.load import CONNECTIONS, Generator
 from bench.measures import Plan, Shares, Speed, tell
 from bench.sender import Sender
@@ -74,12 +74,16 @@ def _protocol_rows(stack: ExitStack, servers: Sequence[Server], plan: Plan) -> l
     shares: Shares = measures.shares(servers[0], generator, sender, plan)
     tell("discovery ...")
     discovery = measures.discovery(servers[0], generator, plan)
+    tell("pages ...")
+    pages.prepare(servers[0])
+    page = pages.folder(servers[0])
     return [
         [f"signed shares stored a second ({shares.stored:,} of {shares.accepted:,})", _rate(shares.speed), *rest],
         ["- p50 / p99, ms", f"{shares.p50:.0f} / {shares.p99:.0f}", *rest],
         [CPU, _cpu(shares.speed), *rest],
         ["discovery documents a second", _rate(discovery), *rest],
         [CPU, _cpu(discovery), *rest],
+        [f"page of a folder of {pages.ENTRIES:,} files, ms", f"{page:.0f}", *rest],
     ]
 
 

@@ -11,6 +11,7 @@ from tests.browsing import BOUNDARY
 from tests.journeys.test_shares import offered
 
 from opencloudmesh.server import locks, shares
+from opencloudmesh.server.web.pages import files
 
 
 async def test_files_are_uploaded_listed_renamed_downloaded_and_deleted(one, einstein):
@@ -63,6 +64,23 @@ async def test_a_folder_is_sorted_and_searched(one, einstein, query, shown):
     assert [match[2] for match in named if match] == shown
     if not shown:
         assert "Nothing in this folder has “zz” in its name." in page.text
+
+
+async def test_a_large_folder_is_shown_in_parts(one, einstein, monkeypatch):
+    monkeypatch.setattr(files, "AT_ONCE", 2)
+    for name in "abcde":
+        one.put("einstein", f"many/{name}.txt", b"")
+    for query, shown, said, ways in (
+        ("", "ab", "1 to 2 of 5", ["?from=2&sort=name"]),
+        ("?from=2&sort=-name", "cb", "3 to 4 of 5", ["?from=0&sort=-name", "?from=4&sort=-name"]),
+        ("?from=4", "e", "5 to 5 of 5", ["?from=2&sort=name"]),
+        ("?from=99999", "e", "5 to 5 of 5", ["?from=2&sort=name"]),
+        ("?from=-1&search=.t", "ab", "1 to 2 of 5", ["?from=2&sort=name&search=.t"]),
+    ):
+        page = await einstein.open(f"/files/many{query}")
+        assert [link[-5] for link in page.links if link.startswith("/look/many/")] == list(shown)
+        assert said in page.text
+        assert [link for link in page.links if link.startswith("?from")] == ways
 
 
 OPEN = ("details", {"name": "tool", "open": None})

@@ -27,6 +27,8 @@ SORTS: dict[str, Callable[[Entry], Any]] = {
     "changed": lambda entry: entry.modified_ns,
 }
 
+AT_ONCE = 250  # entries of a page: a folder of thousands opens as fast
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -74,7 +76,9 @@ async def folder(visit: Visit, error: OcmError | None = None, doing: str = "") -
     peer = around.peers.get(around.origin.host) if around.origin is not None else None
     if not note and peer is not None and peer.failing_since:
         note = f"{peer.host} has not been reachable since {when(peer.failing_since)}. You see what was there last."
-    lines = [_line(entry, around) for entry in arranged(entries, sort, search)]
+    found = arranged(entries, sort, search)
+    start = _start(query.get("from", ""), len(found))
+    lines = [_line(entry, around) for entry in found[start : start + AT_ONCE]]
     return visit.page(
         "folder.html",
         error,
@@ -83,6 +87,9 @@ async def folder(visit: Visit, error: OcmError | None = None, doing: str = "") -
         path=path,
         crumbs=crumbs(path),
         lines=lines,
+        start=start,
+        count=len(found),
+        at_once=AT_ONCE,
         sort=sort if sort.removeprefix("-") in SORTS else "name",
         search=search,
         doing=doing,
@@ -236,6 +243,12 @@ def look_around(tx: Tx, account: str, path: str) -> Around:
         peers={host: peers.get(tx, host) for host in hosts},
         unfinished=[row for row in uploads.listing(tx, account) if inside(row.path, path)],
     )
+
+
+def _start(asked_for: str, count: int) -> int:
+    """The entry that a page begins with: one of those that pages begin with, and not behind the last."""
+    number = int(asked_for) if asked_for.isdecimal() and len(asked_for) < 10 else 0
+    return min(number, max(0, count - 1)) // AT_ONCE * AT_ONCE
 
 
 def _line(entry: Entry, around: Around) -> Line:
