@@ -51,3 +51,31 @@ async def test_an_invite_is_accepted_and_a_peer_forgotten(one, two):
     assert (peer["host"], peer["signs"]) == (one.host, True)
     run(two, "peer", "forget", one.host, as_json=False)
     assert run(two, "peers") == []
+
+
+async def test_links_are_made_changed_and_taken_from_another_cloud(one, two):
+    def run(server, *words, as_json=True):
+        environment = {"OCM_DATA": str(server.data), "OCM_DATABASE_URL": server.context.config.database_url}
+        environment |= {"OCM_PUBLIC_URL": server.url, "OCM_DEVELOPMENT": "true", "OCM_LINK_PASSWORD": "open sesame"}
+        result = CliRunner().invoke(main, ["link", *words, *(["--json"] if as_json else [])], env=environment)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout) if as_json else result.stdout
+
+    one.put("einstein", "work/a.txt", b"a")
+    mine = ("--as", "einstein")
+    made = run(one, "create", "work", *mine, "--mode", "upload", "--password", "--expires", "2099-12-31")
+    assert (made["mode"], made["protected"], made["expiration"]) == ("upload", True, 4_102_444_800)
+    changed = run(one, "change", made["id"], *mine, "--mode", "read", "--expires", "never", "--description", "Look")
+    assert (changed["mode"], changed["protected"], changed["expiration"], changed["description"]) == (
+        "read", True, None, "Look",
+    )  # fmt: skip
+    assert run(one, "list", *mine) == [changed]
+    words = ("add", changed["url"], "--as", "marie", "--password")
+    said = await asyncio.to_thread(run, two, *words, as_json=False)
+    assert said.startswith(f"{one.host} was asked")
+    await settled(one, two)
+    (offer,) = await two.api("GET", "received", who="marie")
+    assert offer["name"] == "work"
+    assert run(one, "change", made["id"], *mine, "--no-password")["protected"] is False
+    run(one, "remove", made["id"], *mine, as_json=False)
+    assert run(one, "list", *mine) == []

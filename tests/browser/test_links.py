@@ -1,0 +1,83 @@
+"""Links: what their visitors see and do in a real browser, and people of ours with links of another cloud."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import pytest_asyncio
+from tests.browser.test_journeys import LONG
+from tests.mesh import settled
+
+MODES = ("read", "edit", "upload")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def links(one):
+    """One of einstein's of each mode, of a file, and with a password."""
+    one.put("einstein", f"work/{LONG}", b"x")
+    one.put("einstein", "work/deep/a.txt", b"a")
+    one.put("einstein", "note.txt", b"e = mc2")
+    wanted = {mode: {"path": "work", "mode": mode, "description": "All of it"} for mode in MODES}
+    wanted["file"] = {"path": "note.txt", "mode": "edit"}
+    wanted["protected"] = {"path": "work", "mode": "read", "password": "open sesame"}
+    return {
+        name: (await one.api("POST", "links", body, who="einstein", status=201))["url"] for name, body in wanted.items()
+    }
+
+
+async def test_the_pages_of_links_are_for_everybody(one, visitor, links):
+    for url in (*links.values(), f"{links['edit']}/files/deep"):
+        await visitor.open(url)
+        for summary in await visitor.page.locator("main summary").all():
+            await summary.click()
+        assert await visitor.faults() == []
+        assert await visitor.unreached() == []
+    await visitor.sign_in("einstein")
+    for path in ("/link/work", "/link/note.txt", "/requests", "/add"):
+        await visitor.open(path)
+        for summary in await visitor.page.locator("main summary").all():
+            await summary.click()
+        assert await visitor.faults() == []
+        assert await visitor.unreached() == []
+
+
+async def test_a_visitor_opens_fetches_uploads_and_takes_it_along(one, two, links, visitor, marie, tmp_path):
+    await visitor.open(links["protected"])
+    await visitor.fill("Password", "open sesame")
+    await visitor.press("Open")
+    await visitor.follow("Folder deep")
+    assert await visitor.download("File a.txt", tmp_path / "a.txt") == b"a"
+    await visitor.open(links["protected"])
+    await visitor.unfold("Add to your cloud")
+    await visitor.fill("Your address", two.address("marie"))
+    await visitor.press("Add to your cloud")
+    await visitor.sees("It is on its way to that address")
+
+    (tmp_path / "mine.html").write_bytes(b"<script>alert(1)</script>")
+    await visitor.open(links["upload"])
+    await visitor.page.get_by_label("Files").set_input_files(tmp_path / "mine.html")
+    await visitor.press("Upload")
+    await visitor.sees("Uploaded.")
+    await visitor.open(links["edit"])
+    assert await visitor.download("File mine.html", tmp_path / "got") == b"<script>alert(1)</script>"
+
+    await settled(one, two)
+    await marie.open("/inbox")
+    await marie.press("Accept: work")
+    await marie.sees("Accepted.")
+    (row,) = await one.api("GET", "shares", who="einstein")
+    await settled(one, two)
+    assert (row["shareWith"], bool(row["link"])) == (two.address("marie"), True)
+
+
+async def test_who_is_led_here_by_the_page_of_another_cloud_finds_the_form_filled_in(one, two, links, marie):
+    token = links["read"].rpartition("/")[2]
+    said = urlencode({"remote": one.url, "token": token, "owner": "einstein", "name": "work", "protected": "0"})
+    await marie.open(f"/index.php/apps/files#{said}")
+    await marie.sees("Add from a link")
+    assert token in await marie.page.get_by_label("The link").input_value()
+    await marie.press("Add to my files")
+    await marie.sees("That cloud was asked")
+    await settled(one, two)
+    await marie.open("/inbox")
+    await marie.sees("work")
