@@ -11,7 +11,8 @@ import pytest
 
 from opencloudmesh.protocol.errors import Invalid
 from opencloudmesh.server import config
-from opencloudmesh.server.config import FILE, LAST_RUN, SETTINGS, Config, MailServer
+from opencloudmesh.server.config import FILE, LAST_RUN, SETTINGS, Config
+from opencloudmesh.server.values import MailServer
 
 URL = "https://cloud.example"
 

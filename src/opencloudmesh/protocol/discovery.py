@@ -146,6 +146,7 @@ class Offer:
     public_key: PemKey | None = None
     invite_accept_dialog: str | None = None
     token_end_point: str | None = None
+    webapp: bool = False  # whether we offer a web application
     others_receive: bool = False  # the other roles of 1.4 as Receiving Server
     webdav_receive: str | None = None  # "absolute" | "relative": the role of 1.4, see docs/interoperability.md
 
@@ -155,6 +156,8 @@ def own_document(offer: Offer, api_version: str = API_VERSION) -> dict[str, Any]
     protocols: dict[str, Any] = {"webdav": offer.webdav_path}
     if offer.webdav_receive:
         protocols["webdav-receive"] = {"uri": offer.webdav_receive}
+    if offer.webapp:
+        protocols["webapp"] = {}
     if offer.others_receive:
         protocols |= {"webapp-receive": {"targets": ["blank"]}, "ssh-receive": {}}
     resource_types = [

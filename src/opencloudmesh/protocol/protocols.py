@@ -150,6 +150,11 @@ def _opened(webapp: WebApp, plain_http: bool) -> dict[str, Any] | None:
     }
 
 
+def takes_apps(role: object) -> bool:
+    """Whether a server's `webapp-receive` says that it opens one in a window of its own."""
+    return isinstance(role, dict) and isinstance(role.get("targets"), list) and BLANK in role["targets"]
+
+
 def is_web_address(uri: str, *, plain_http: bool = False) -> bool:
     """Whether a browser may be sent there: https with a host and nothing odd; `plain_http` for testing."""
     try:

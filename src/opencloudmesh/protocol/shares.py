@@ -90,7 +90,7 @@ class NewShare:
             "senderDisplayName": self.sender_display_name,
             "shareType": self.share_type,
             "resourceType": self.resource_type if form.folders else "file",
-            "protocol": encode_protocol(self.protocols.webdav, form) if self.protocols.webdav else {},
+            "protocol": self._protocol(form),
         }
         if form.shared_by:
             message["sharedBy"] = message["sender"]
@@ -98,6 +98,21 @@ class NewShare:
         if self.expiration is not None:
             message["expiration"] = self.expiration
         return message
+
+    def _protocol(self, form: Encoding) -> dict[str, Any]:
+        said = encode_protocol(self.protocols.webdav, form) if self.protocols.webdav else {}
+        app = self.protocols.webapp
+        if app is not None and form.protocol in ("multi", "multi-options"):
+            said["webapp"] = {
+                "uri": app.uri,
+                "sharedSecret": app.shared_secret,
+                "targets": list(app.targets),
+                "permissions": sorted(app.permissions),
+                "requirements": sorted(app.requirements),
+                "appName": app.app_name,
+                "mediaTypes": list(app.media_types),
+            }
+        return said
 
 
 @dataclass(frozen=True, slots=True)

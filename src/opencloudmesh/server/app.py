@@ -25,7 +25,7 @@ from opencloudmesh.protocol.errors import Invalid
 from opencloudmesh.server import config as settings
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import Context
-from opencloudmesh.server.web import api, documents, files, ocm, pages, public_links
+from opencloudmesh.server.web import api, documents, files, introspection, ocm, pages, public_links
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.errors import Errors
 from opencloudmesh.server.web.pages.visits import Look
@@ -75,6 +75,7 @@ def application(context: Context) -> ASGIApp:
     routes = [
         *ocm.routes(context),
         *documents.routes(context),
+        *introspection.routes(context),
         *api.routes(context, doors),
         *files.routes(context, doors),
         *public_links.routes(context, doors),

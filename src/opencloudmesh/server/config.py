@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from opencloudmesh.protocol.address import is_email, normalise_host
 from opencloudmesh.protocol.errors import Invalid
 from opencloudmesh.server import keyfolder
 from opencloudmesh.server.database import sqlite_url
+from opencloudmesh.server.values import MailServer, mail_server, web_app, words
 
 FILE = "ocm.toml"
 Network = IPv4Network | IPv6Network
@@ -90,30 +91,6 @@ def _networks(text: str) -> tuple[Network, ...]:
         raise Invalid("Write addresses or networks, as 127.0.0.1 or 10.0.0.0/8.") from None
 
 
-@dataclass(frozen=True, slots=True)
-class MailServer:
-    """Where mail is handed over. `tls`: from the first byte on, else by STARTTLS."""
-
-    host: str
-    port: int
-    tls: bool = False
-    user: str = ""
-    password: str = field(default="", repr=False)
-
-
-def _mail_server(text: str) -> MailServer:
-    try:
-        url = urlsplit(text.strip())
-        port = url.port
-    except ValueError:
-        raise Invalid("This is not the address of a mail server.") from None
-    ports = {"smtp": 25, "smtps": 465}
-    if url.scheme not in ports or not url.hostname or url.path.strip("/") or url.query or url.fragment:
-        raise Invalid("Write the mail server as smtp://user:password@host:587 or smtps://user:password@host.")
-    user, password = unquote(url.username or ""), unquote(url.password or "")
-    return MailServer(url.hostname, port or ports[url.scheme], url.scheme == "smtps", user, password)
-
-
 def _issuer(text: str) -> str:
     url = urlsplit(text.strip())
     if url.scheme not in ("http", "https") or not url.netloc or url.query or url.fragment or url.username:
@@ -156,7 +133,7 @@ SETTINGS = (
         "The mail server that invites and news are sent by, as `smtp://user:password@host:587` (with STARTTLS) or "
         "`smtps://user:password@host`; without it they are only shown. Others on the machine see the options of a "
         "command: write it into the file or the environment.",
-        _mail_server,
+        mail_server,
         secret=True,
     ),
     Setting("mail_from", None, "The e-mail address that mail is sent from, e.g. cloud@cloud.example.", _mail_address),
@@ -224,6 +201,16 @@ SETTINGS = (
         "it is deleted for good.",
         _number(0, 3650),
     ),
+    Setting(
+        "webapp",
+        "",
+        "The web application in which people elsewhere open what is shared with them, e.g. "
+        "https://office.example/open?share={id}. It is offered to servers that take such shares, with `webapp_secret`.",
+        web_app,
+    ),
+    Setting("webapp_name", "", "What that application is called."),
+    Setting("webapp_types", (), "The media types that it opens (`text/markdown,image/png`); else all files.", words),
+    Setting("webapp_secret", "", "With which it asks whom a token lets in: docs/operating.md.", secret=True),
     Setting("worker", True, "Tell other servers what is due from this process.", _flag),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -258,6 +245,10 @@ class Config:
     link_file_mb: int
     link_total_mb: int
     trash_days: int
+    webapp: str
+    webapp_name: str
+    webapp_types: tuple[str, ...]
+    webapp_secret: str = field(repr=False)
     worker: bool
     sources: Mapping[str, str]
     keys_passphrase: str = field(default="", repr=False)  # only from the environment
@@ -298,6 +289,8 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ
         raise Invalid("Where there is an OpenID provider, oidc_client_id must say what it calls this cloud.")
     if values["smtp"] and not values["mail_from"]:
         raise Invalid("Where there is a mail server, mail_from must say which address mail comes from.")
+    if values["webapp"] and not values["webapp_secret"]:
+        raise Invalid("Where there is a web application, webapp_secret must say with what it asks for tokens.")
     values["database_url"] = _database_url(values["database_url"], folder)
     return Config(**values, sources=sources, keys_passphrase=environment.get(keyfolder.VARIABLE, ""))
 

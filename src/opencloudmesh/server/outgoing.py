@@ -9,13 +9,14 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import Address, plain_id
 from opencloudmesh.protocol.dialects import DIALECTS, Dialect, api_version_for
-from opencloudmesh.protocol.discovery import Offer, own_document
+from opencloudmesh.protocol.discovery import Discovery, Offer, own_document
 from opencloudmesh.protocol.notifications import SHARE_CHANGE_PERMISSION, USER_REMOVED, Notification
 from opencloudmesh.protocol.obligations import Obligations
-from opencloudmesh.protocol.protocols import Protocols, WebDav
+from opencloudmesh.protocol.protocols import BLANK, Protocols, WebApp, WebDav, takes_apps
 from opencloudmesh.protocol.shares import NewShare, encode_protocol
 from opencloudmesh.server.accounts import SHARE_TYPES, Account
 from opencloudmesh.server.config import Config
+from opencloudmesh.server.files import media_type
 from opencloudmesh.server.keys import Keyring
 
 WEBDAV_PATH = "/dav/ocm/"  # under which a peer's credential selects the share
@@ -38,14 +39,27 @@ def document(config: Config, keys: Keyring, criteria: tuple[str, ...], user_agen
         public_key=keys.public_key,
         invite_accept_dialog=config.public_url + ACCEPT_PATH,
         token_end_point=config.public_url + TOKEN_PATH,
+        webapp=bool(config.webapp) and config.webdav_receive != "off",
         others_receive=config.webdav_receive != "off",
         webdav_receive=None if config.webdav_receive == "off" else config.webdav_receive,
     )
     return own_document(offer, api_version_for(user_agent))
 
 
-def new_share(share: sa.Row[Any], owner: Account, config: Config, dialect: Dialect, duties: Obligations) -> NewShare:
-    """The notification about a row of `shares`."""
+def opens_in_app(share: sa.Row[Any], config: Config, peer: Discovery) -> bool:
+    """Whether a share is offered with our web application too: the peer opens such, by the code flow."""
+    if not config.webapp or "exchange-token" not in peer.capabilities:
+        return False
+    types = config.webapp_types
+    resource = peer.resource(share.resource_type)
+    fits = not types or (share.resource_type == "file" and media_type(share.path) in types)
+    return fits and resource is not None and takes_apps(resource.protocols.get("webapp-receive"))
+
+
+def new_share(
+    share: sa.Row[Any], owner: Account, config: Config, dialect: Dialect, duties: Obligations, *, app: bool = False
+) -> NewShare:
+    """The notification about a row of `shares`; `app`: with our web application."""
     address = Address(owner.id, config.own_host)
     webdav = _webdav(share, config, dialect, duties.requirements)
     return NewShare(
@@ -56,7 +70,7 @@ def new_share(share: sa.Row[Any], owner: Account, config: Config, dialect: Diale
         sender=address,
         share_type=share.share_type,
         resource_type=share.resource_type,
-        protocols=Protocols("multi", webdav=webdav),
+        protocols=Protocols("multi", webdav=webdav, webapp=_webapp(share, config, duties) if app else None),
         owner_display_name=owner.name,
         sender_display_name=owner.name,
         description=share.description,
@@ -94,6 +108,19 @@ def change_notice(share: sa.Row[Any], config: Config, dialect: Dialect) -> dict[
         content["permission"] = share.permissions
     said = {"type": dialect.change, "resource_type": share.resource_type, "provider_id": share.id}
     return notice({**said, "secret": share.secret, "content": content}, dialect)
+
+
+def _webapp(share: sa.Row[Any], config: Config, duties: Obligations) -> WebApp:
+    """Its secret is that of the share, and so are its tokens: who may open it there may do the same over WebDAV."""
+    return WebApp(
+        uri=config.webapp.replace("{id}", share.id),
+        shared_secret=share.secret,
+        permissions=frozenset({"view", *share.permissions}),
+        requirements=duties.requirements,
+        targets=(BLANK,),
+        app_name=config.webapp_name or config.provider,
+        media_types=config.webapp_types,
+    )
 
 
 def _webdav(share: sa.Row[Any], config: Config, dialect: Dialect, requirements: frozenset[str]) -> WebDav:

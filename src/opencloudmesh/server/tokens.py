@@ -15,6 +15,7 @@ from opencloudmesh.protocol.errors import Invalid, NotFound, Unauthenticated
 from opencloudmesh.protocol.tokens import TokenError, TokenRequest, TokenResponse
 from opencloudmesh.server import audit, policy, shares
 from opencloudmesh.server.database import Tx, digest_of
+from opencloudmesh.server.policy import Denied
 from opencloudmesh.server.schema import tokens
 
 LIFETIME = 300  # seconds, as in the text of the protocol
@@ -56,6 +57,17 @@ def opened_by(tx: Tx, credential: str) -> Row:
     share = shares.opened_by(tx, credential) if held is None else shares.live(tx, shares.get(tx, held.share))
     policy.refuse_denied(tx, "share", share.host, "in", "out")
     return share
+
+
+def introspect(tx: Tx, token: str) -> tuple[Row, int] | None:
+    """The live share that a token opens, and until when; None for everything else, the secret of a share too."""
+    held = tx.one(sa.select(tokens).where(tokens.c.digest == digest_of(token), tokens.c.until > tx.now))
+    if held is None:
+        return None
+    try:
+        return opened_by(tx, token), held.until
+    except (Unauthenticated, NotFound, Denied):
+        return None
 
 
 def purge(tx: Tx) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -31,7 +32,7 @@ from opencloudmesh.protocol.errors import (
 )
 from opencloudmesh.protocol.notifications import CHANGES
 from opencloudmesh.protocol.obligations import check_share_type, obligations
-from opencloudmesh.protocol.protocols import MUST_USE_MFA
+from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, MUST_USE_MFA
 from opencloudmesh.protocol.shares import NewShare, ShareAnswer
 from opencloudmesh.protocol.wire import Response
 from opencloudmesh.server import (
@@ -170,10 +171,13 @@ class Worker:
         invited = await read(lambda tx: contacts.invited(tx, share.owner, share.share_with))
         mfa = MUST_USE_MFA in share.requirements
         duties = obligations(peer, can=frozenset(outgoing.CAPABILITIES), invited=invited, mfa=mfa)
+        app = outgoing.opens_in_app(share, self._context.config, peer)
+        if app:  # and so does all else of it
+            duties = replace(duties, requirements=duties.requirements | {MUST_EXCHANGE_TOKEN})
         if duties.requirements != frozenset(share.requirements):  # before the peer can come with the secret
             await write(lambda tx: shares.demand(tx, row.subject, duties.requirements))
         dialect = await self._dialect(row.host, peer)
-        message = outgoing.new_share(share, owner, self._context.config, dialect, duties)
+        message = outgoing.new_share(share, owner, self._context.config, dialect, duties, app=app)
         answer = await self._post_share(peer, message, dialect)
         name = ShareAnswer.parse(answer.body).recipient_display_name
 
