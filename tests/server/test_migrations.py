@@ -28,7 +28,7 @@ migrate.upgrade(sys.argv[1])
 """
 
 NewDatabase = Callable[..., str]
-HEAD = "0016"
+HEAD = "0017"
 
 
 @pytest.fixture

@@ -179,6 +179,21 @@ def changed(office, row, permissions=frozenset({"read", "write"}), expiration=No
     return office.do(lambda tx: received.changed(tx, row, permissions, expiration))
 
 
+def test_what_was_on_its_way_for_too_long_counts_no_more(office):
+    row = office.received()
+
+    def say(permission, said):
+        office.do(lambda tx: received.changed(tx, office.see(received.get, row.id), {permission}, None, said=said))
+        return office.see(received.get, row.id).permissions
+
+    assert [say("write", 20), say("share", 19), say("read", 20), say("write", None)] == [
+        ["write"],
+        ["write"],
+        ["read"],
+        ["write"],
+    ]
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_a_change_is_shown_while_the_share_is_open_and_late_changes_nothing(office, state):
     row = office.received(state, expiration=NOW + 60)

@@ -31,8 +31,17 @@ Row = sa.Row[Any]
 _ANSWERS = {SHARE_ACCEPTED: "accepted", SHARE_DECLINED: "declined"}
 
 
-def receive(tx: Tx, notification: Notification, *, signed_by: str | None, verified: str = "unsigned") -> None:
-    """Does what a notification says. Said twice it changes nothing. `verified` is how the sender is known.
+def receive(
+    tx: Tx,
+    notification: Notification,
+    *,
+    signed_by: str | None,
+    verified: str = "unsigned",
+    said: int | None = None,
+) -> None:
+    """Does what a notification says. Said twice it changes nothing.
+
+    `verified` is how the sender is known, and `said` when they signed it.
 
     Raises `Invalid` for a type that nobody knows, `NotSupported` for one that we do not follow, and for a change that
     the Receiving Server wants, `NotFound` for a share or contact that does not exist, `Forbidden` for a share that is
@@ -48,7 +57,7 @@ def receive(tx: Tx, notification: Notification, *, signed_by: str | None, verifi
     elif notification.type == SHARE_UNSHARED:
         row, account = _unshared(tx, notification, signed_by)
     elif notification.type in CHANGES:
-        row, account = _changed(tx, notification, signed_by)
+        row, account = _changed(tx, notification, signed_by, said)
     else:
         raise NotSupported(f"Notifications of the type {notification.type} are not supported here.")
     audit.record(
@@ -80,17 +89,17 @@ def _unshared(tx: Tx, notification: Notification, signed_by: str | None) -> tupl
     return row, row.account
 
 
-def _changed(tx: Tx, notification: Notification, signed_by: str | None) -> tuple[Row, str]:
+def _changed(tx: Tx, notification: Notification, signed_by: str | None, said: int | None) -> tuple[Row, str]:
     """Of a share of theirs. What may be done with one of ours is not the other side's to say (CVE-2021-35946)."""
     row = _of_theirs(tx, notification, signed_by)
     if row is None:
         shares.get(tx, notification.provider_id)
         raise NotSupported("Only the server of its owner changes a share.")
     _check(tx, row, notification, signed_by)
-    said = Change.read(notification.content)
+    change = Change.read(notification.content)
     for each in received.together(tx, row):
-        ends = each.expiration if said.expiration is None else said.expiration or None
-        received.changed(tx, each, said.permissions, ends)
+        ends = each.expiration if change.expiration is None else change.expiration or None
+        received.changed(tx, each, change.permissions, ends, said=said)
     return row, row.account
 
 

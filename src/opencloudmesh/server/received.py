@@ -94,14 +94,15 @@ def receive(
     *,
     own_host: str,
     verified: str,
+    said: int | None = None,
     enforce_mfa: bool = True,
     plain_http: bool = False,
 ) -> tuple[Row, Recipient]:
     """Another server offers one of our users a share, or a group. Offered twice, stored once, with what was said last.
 
-    The row is one of `together`. `verified` is how the sender is known: "rfc9421", "cavage" or "unsigned";
-    `enforce_mfa`: whether this cloud promises a second factor. Once it is here, `remote` holds what it demands,
-    whatever was promised.
+    The row is one of `together`. `verified` is how the sender is known: "rfc9421", "cavage" or "unsigned", and `said`
+    when they signed it; `enforce_mfa`: whether this cloud promises a second factor. Once it is here, `remote` holds
+    what it demands, whatever was promised.
 
     Raises `Denied` for one whom the policy does not let through, `Invalid` naming the field, `NotSupported` for what
     cannot be used here, `Conflict` for other content under a providerId that is taken.
@@ -127,12 +128,13 @@ def receive(
     if known and not same and not _reuses_ids(tx, host):
         raise Conflict("There is another share with this providerId.", fields=[FieldError("providerId", "CONFLICT")])
     if same:  # its owner may have changed it before we had answered
-        rows = [changed(tx, row, offers.permissions(share), share.expiration) for row in same]
+        rows = [changed(tx, row, offers.permissions(share), share.expiration, said=said) for row in same]
     else:
         stored = {
             **offers.kept(share, recipient, fingerprint, verified),
             "parts": parts,
             "secret": _secret(tx, share),
+            "said": said,
         }
         rows = [offer_to(tx, stored, account, trust) for account, trust in trusts.items()]
     return rows[0], recipient
@@ -233,12 +235,19 @@ def unshared(tx: Tx, row: Row, event: str = news.ENDED) -> None:
         inform(tx, row, event)
 
 
-def changed(tx: Tx, row: Row, permissions: frozenset[str] | None, expiration: int | None) -> Row:
+def changed(
+    tx: Tx, row: Row, permissions: frozenset[str] | None, expiration: int | None, *, said: int | None = None
+) -> Row:
     """The sender says what may be done with it from now on, and until when; `permissions` None: as before.
 
     All of this is for display; only the sender decides. Of a share that has ended nothing changes, but for one that
-    had expired and has not: the person is asked again.
+    had expired and has not: the person is asked again. `said` is when that was signed: what comes after something
+    newer was on its way for too long, and counts no more.
     """
+    if said is not None and row.said is not None and said < row.said:
+        return row
+    if said is not None:
+        tx.run(received.update().where(received.c.id == row.id).values(said=said))
     granted = row.permissions if permissions is None else sorted(permissions)
     if (granted, expiration) == (row.permissions, row.expiration):
         return row

@@ -17,6 +17,7 @@ from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFoun
 from opencloudmesh.protocol.notifications import RESHARE_CHANGE_PERMISSION, SHARE_UNSHARED
 from opencloudmesh.protocol.obligations import check_share_type
 from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, MUST_USE_MFA, PERMISSIONS, READ, WRITE
+from opencloudmesh.protocol.signatures import REPLAY_WINDOW
 from opencloudmesh.server import audit, contacts, locks, news, outbox, peers, policy
 from opencloudmesh.server.accounts import USER
 from opencloudmesh.server.database import Tx
@@ -348,9 +349,13 @@ def _tell_changed(tx: Tx, row: Row) -> None:
 
 
 def _tell_unshared(tx: Tx, row: Row) -> None:
+    """A peer that has not answered yet may hear of the share only after this, from a message that was on its way for
+    long. So it is told again when that message's signature is too old to be taken.
+    """
     grantee = {"grantee": Address.parse(row.share_with).identifier}  # oCIS finds the share by it
     message = outbox.notification(SHARE_UNSHARED, row.resource_type, row.id, row.secret, grantee)
-    outbox.put(tx, host=row.host, kind=outbox.NOTIFICATION, subject=row.id, message=message)
+    for after in (0, REPLAY_WINDOW) if row.state == PENDING else (0,):
+        outbox.put(tx, host=row.host, kind=outbox.NOTIFICATION, subject=row.id, message=message, after=after)
 
 
 def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:

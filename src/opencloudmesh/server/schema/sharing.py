@@ -87,6 +87,7 @@ received = Table(
     Column("trust", String(16), nullable=False, server_default=""),  # why it was let in: a word of `policy.TRUST`
     Column("group", String(64), index=True),  # of ours that it was offered to; null: to the person alone
     Column("parts", JSON, nullable=False, server_default="{}"),  # how to use those besides webdav, secrets included
+    Column("said", BigInteger),  # when the newest message that said its terms was signed
     UniqueConstraint("account", "path"),
     Index(None, "host", "provider_id"),  # not unique: Seafile calls all of its shares by one id
 )

@@ -71,6 +71,7 @@ async def receive_share(context: Context, sender: Sender, message: wire.Request)
             share,
             own_host=config.own_host,
             verified=sender.how,
+            said=sender.said,
             enforce_mfa=config.enforce_mfa,
             plain_http=config.development,
         )
@@ -94,7 +95,7 @@ async def receive_notification(context: Context, sender: Sender, message: wire.R
 
     def receive(tx: Tx) -> Answer:
         sender.admit(tx)
-        notifications.receive(tx, notification, signed_by=sender.host, verified=sender.how)
+        notifications.receive(tx, notification, signed_by=sender.host, verified=sender.how, said=sender.said)
         return {}
 
     with _guesses(context, sender, f"share {notification.provider_id}", signed=False):

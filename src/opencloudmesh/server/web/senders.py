@@ -45,6 +45,11 @@ class Sender:
         return self.claim.family if self.claim else "unsigned"
 
     @property
+    def said(self) -> int | None:
+        """When it was signed, in unix seconds."""
+        return self.claim.created if self.claim else None
+
+    @property
     def counts_as(self) -> str:
         """Whose attempts these are, where they are limited: of who is known, the address does not matter."""
         return f"server {self.claim.host}" if self.claim else self.address

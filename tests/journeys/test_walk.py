@@ -1,0 +1,301 @@
+"""People at three servers do whatever comes to their minds, while messages between the servers are lost, come twice or
+come late. When all is at rest, both ends of every share say the same.
+
+With OCM_WALK=500 so many walks are made at random; else a few that are always the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections import deque
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from tests.clouds import free_port
+from tests.mesh import Clock, Server, serve
+from tests.post import FAULTS, Post
+
+from opencloudmesh.protocol.errors import NotFound
+from opencloudmesh.server import outbox, received, schema, shares, worker
+
+WALKS = int(os.environ.get("OCM_WALK", "0"))
+PERMISSIONS = (["read"], ["read", "write"], ["read", "share"], ["read", "share", "write"])
+PAUSES = (1, 30, 1_000, 5_000)
+FILES = ("a.txt", "d/b.txt")
+REFUSED = (400, 403, 404, 409)
+
+
+@dataclass
+class World:
+    """Three clouds on one clock, each with one person of this walk, and what becomes of the next messages."""
+
+    clouds: list[Server]
+    posts: list[Post]
+    faults: deque[str]
+    clock: Clock
+    people: list[str]
+
+    async def api(self, at: int, method: str, path: str, body: Any = None) -> Any:
+        """What somebody does may be refused, but nothing breaks."""
+        who, cloud = self.people[at % 3], self.clouds[at % 3]
+        answer = await cloud.request(method, f"/api/v1/{path}", *_json(who, body))
+        assert answer.status < 300 or answer.status in REFUSED, answer
+        return answer
+
+    def sent(self, at: int) -> list[Any]:
+        """All shares that ever were of that person."""
+        query = sa.select(schema.shares).where(schema.shares.c.owner == self.people[at % 3])
+        return list(self.clouds[at % 3].rows(lambda tx: tx.all(query.order_by(schema.shares.c.created))))
+
+    def received(self, at: int) -> list[Any]:
+        """All shares that ever came to them."""
+        query = sa.select(schema.received).where(schema.received.c.account == self.people[at % 3])
+        return list(self.clouds[at % 3].rows(lambda tx: tx.all(query.order_by(schema.received.c.created))))
+
+    def pick(self, rows: list[Any], number: int) -> Any:
+        return rows[number % len(rows)] if rows else None
+
+    async def work(self) -> None:
+        """Every server tells what is due, once."""
+        for cloud in self.clouds:
+            cloud.context.database.write_now(worker._tidy)
+            await cloud.worker.deliver()
+            await cloud.worker.idle()
+
+    async def rest(self) -> None:
+        """The network is well again; all wait for as long as it takes."""
+        for _ in range(30):
+            await self.work()
+            for post in self.posts:
+                await post.deliver()
+            if not any(cloud.rows(outbox.waiting)[outbox.DUE] for cloud in self.clouds):
+                return
+            self.clock.ahead += outbox.BACK_OFF[-1]
+        raise AssertionError([cloud.rows(outbox.everything) for cloud in self.clouds])
+
+
+@dataclass(frozen=True)
+class Step:
+    """Somebody does something; the numbers say who, to whom and to what."""
+
+    gesture: str
+    at: int
+    other: int
+    which: int
+    faults: tuple[str, ...] = ()
+
+    async def take(self, world: World) -> None:
+        await getattr(self, self.gesture)(world)
+
+    async def offer(self, world: World) -> None:
+        """Of their own, or of what was shared with them."""
+        mounted = [row.path for row in world.received(self.at) if row.path]
+        path, to = world.pick([*FILES, "d", *mounted], self.which), (self.at + 1 + self.other % 2) % 3
+        body = {
+            "path": path,
+            "shareWith": world.clouds[to].address(world.people[to]),
+            "permissions": PERMISSIONS[self.which % 4],
+        }
+        if self.which % 5 == 0:
+            body["expiration"] = int(world.clock()) + 2_000
+        await world.api(self.at, "POST", "shares", body)
+
+    async def change(self, world: World) -> None:
+        share = world.pick(world.sent(self.at), self.which)
+        if share is not None:
+            ends = int(world.clock()) + 3_000 if self.other % 3 == 0 else None
+            body = {"permissions": PERMISSIONS[self.other % 4], "expiration": ends}
+            await world.api(self.at, "PATCH", f"shares/{share.id}", body)
+
+    async def unshare(self, world: World) -> None:
+        share = world.pick(world.sent(self.at), self.which)
+        if share is not None:
+            await world.api(self.at, "DELETE", f"shares/{share.id}")
+
+    async def answer(self, world: World) -> None:
+        row = world.pick(world.received(self.at), self.which)
+        if row is not None:
+            word = ("accept", "accept", "decline")[self.other % 3]
+            await world.api(self.at, "POST", f"received/{row.id}/{word}")
+
+    async def remove(self, world: World) -> None:
+        row = world.pick(world.received(self.at), self.which)
+        if row is not None:
+            await world.api(self.at, "DELETE", f"received/{row.id}")
+
+    async def delete_file(self, world: World) -> None:
+        await world.clouds[self.at % 3].dav("DELETE", world.people[self.at % 3], FILES[self.which % 2])
+
+    async def move_file(self, world: World) -> None:
+        cloud, who = world.clouds[self.at % 3], world.people[self.at % 3]
+        target = f"{cloud.url}/dav/files/{who}/moved.txt"
+        await cloud.dav("MOVE", who, FILES[self.which % 2], Destination=target, Overwrite="F")
+
+    async def wait(self, world: World) -> None:
+        world.clock.ahead += PAUSES[self.which % 4]
+
+    async def deliver(self, world: World) -> None:
+        """All servers tell what is due, through a network that may be bad."""
+        world.faults.extend(self.faults)
+        await world.work()
+        await world.work()
+        world.faults.clear()
+
+    async def arrive(self, world: World) -> None:
+        """What was late is there now, after what was sent later."""
+        for post in world.posts:
+            await post.deliver()
+
+
+GESTURES = ("offer", "offer", "change", "unshare", "answer", "answer", "answer", "remove", "delete_file", "move_file")
+GESTURES += ("wait", "wait", "arrive", "deliver", "deliver", "deliver", "deliver")
+steps = st.builds(
+    Step,
+    gesture=st.sampled_from(GESTURES),
+    at=st.integers(0, 2),
+    other=st.integers(0, 11),
+    which=st.integers(0, 19),
+    faults=st.lists(st.sampled_from(FAULTS), max_size=3).map(tuple),
+)
+
+# A share that the other server hears of only after it was ended; and an end that is lifted before it is heard of.
+LATE_SHARE = [
+    Step("offer", 0, 0, 1),
+    Step("deliver", 0, 0, 0, ("late",)),
+    Step("unshare", 0, 0, 0),
+    Step("wait", 0, 0, 1),
+    Step("deliver", 0, 0, 0),
+    Step("arrive", 0, 0, 0),
+]
+LATE_CHANGE = [
+    Step("offer", 0, 0, 1),
+    Step("deliver", 0, 0, 0),
+    Step("change", 0, 0, 0),
+    Step("deliver", 0, 0, 0, ("late",)),
+    Step("wait", 0, 0, 1),
+    Step("change", 0, 1, 0),
+    Step("deliver", 0, 0, 0),
+    Step("arrive", 0, 0, 0),
+]
+
+_walks = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asyncio.Runner, World]]:
+    """Three clouds, each behind a bad network, for all walks: each has people of its own."""
+    folder, clock = tmp_path_factory.mktemp("walk"), Clock()
+
+    async def start(stack: AsyncExitStack) -> World:
+        clouds, posts, faults = [], [], deque[str]()
+        for number in range(3):
+            post = await stack.enter_async_context(Post.serve(free_port(), faults))
+            cloud = serve(
+                Path(folder / f"cloud-{number}"),
+                clock=clock,
+                listen=("127.0.0.1", post.behind),
+                public_url=f"http://localhost:{post.port}",
+            )
+            clouds.append(await stack.enter_async_context(cloud))
+            posts.append(post)
+        return World(clouds, posts, faults, clock, [])
+
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        yield runner, runner.run(start(stack))
+        runner.run(stack.aclose())
+
+
+@settings(
+    max_examples=WALKS or 12,
+    derandomize=not WALKS,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@example(walk=LATE_SHARE)
+@example(walk=LATE_CHANGE)
+@given(walk=st.lists(steps, min_size=6, max_size=25))
+def test_at_rest_both_ends_of_every_share_say_the_same(mesh, walk):
+    runner, world = mesh
+    runner.run(_walk(world, walk))
+
+
+async def _walk(world: World, walk: list[Step]) -> None:
+    number = next(_walks)
+    world.people = [f"p{number}.{at}" for at in range(3)]
+    for cloud, who in zip(world.clouds, world.people, strict=True):
+        cloud.add(who)
+        for path in FILES:
+            cloud.put(who, path, f"{path} of {who}".encode())
+    for step in walk:
+        await step.take(world)
+    await world.rest()
+    for at in range(3):  # what was taken back in silence shows when it is opened
+        for row in world.received(at):
+            if row.path:
+                await world.clouds[at].dav("GET", world.people[at], row.path)
+    await world.rest()
+    for at in range(3):
+        for share in world.sent(at):
+            await _check(world, at, share)
+        for row in world.received(at):
+            assert row.state not in received.OPEN or _sent(world, row) is not None, row
+
+
+async def _check(world: World, at: int, share: Any) -> None:
+    host = share.host
+    there = next(number for number in range(3) if world.clouds[number].host == host)
+    rows = [row for row in world.received(there) if row.provider_id == share.id and row.host == world.clouds[at].host]
+    believed = [row for row in rows if row.state in received.OPEN]
+    assert len(rows) <= 1, rows
+    if share.state in shares.LIVE:
+        (row,) = believed
+        assert (share.state == shares.ACCEPTED) is (row.state == received.ACCEPTED), (share, row)
+        assert (row.permissions, row.expiration) == (share.permissions, share.expiration)
+        if row.state == received.ACCEPTED:
+            await _may_do_what_is_granted(world, there, share, row)
+    else:
+        assert not believed, (share, believed)
+    await _opens(world, at, share)
+
+
+async def _may_do_what_is_granted(world: World, there: int, share: Any, row: Any) -> None:
+    path = row.path + ("/new.txt" if share.resource_type == "folder" else "")
+    answer = await world.clouds[there].dav("PUT", world.people[there], path.replace(" ", "%20"), b"written")
+    assert (answer.status in (201, 204)) is ("write" in share.permissions), (answer, share, row)
+
+
+async def _opens(world: World, at: int, share: Any) -> None:
+    """Its secret opens something only while it lives, and there are tokens only then."""
+    rows = world.clouds[at].rows
+    tokens = rows(lambda tx: tx.all(sa.select(schema.tokens).where(schema.tokens.c.share == share.id)))
+    if share.state in shares.LIVE:
+        rows(shares.opened_by, share.secret, as_code=True)
+    else:
+        assert tokens == []
+        with pytest.raises(NotFound):
+            rows(shares.opened_by, share.secret, as_code=True)
+
+
+def _sent(world: World, row: Any) -> Any:
+    at = next(number for number in range(3) if world.clouds[number].host == row.host)
+    return next((share for share in world.sent(at) if share.id == row.provider_id), None)
+
+
+def _json(who: str, body: Any) -> tuple[dict[str, str], bytes | None]:
+    import json
+
+    from tests.mesh import basic
+
+    headers = {"Authorization": basic(who)} | ({"Content-Type": "application/json"} if body is not None else {})
+    return headers, None if body is None else json.dumps(body).encode()
