@@ -28,7 +28,7 @@ from tests.server.web.background import Background
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.wire import Request, Response
-from opencloudmesh.server import invites, links, share_requests
+from opencloudmesh.server import invites, links, news, share_requests
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.web import openapi
 from opencloudmesh.server.web.api import BASE, OPERATIONS
@@ -205,6 +205,8 @@ def new_id(stage: Stage, noun: str) -> str:
         share = new_id(stage, "received")
         stage.background.run(stage.cloud.api("POST", f"received/{share}/accept", who="einstein"))
         return str(stage.background.run(stage.cloud.api("POST", "copies", {"received": share}, who="einstein"))["id"])
+    if noun == "notifications":
+        return stage.background.run(stage.cloud.context.database.write(lambda tx: told(tx, somebody)))
     if noun == "requests":
         return stage.background.run(stage.cloud.context.database.write(lambda tx: asked(tx, Address.parse(somebody))))
     wanted: dict[str, Any] = {
@@ -217,6 +219,12 @@ def new_id(stage: Stage, noun: str) -> str:
         "asked": {"owner": somebody, "share": "x"},
     }[noun]
     return str(stage.background.run(stage.cloud.api("POST", noun, wanted, who="einstein"))["id"])
+
+
+def told(tx: Tx, who: str) -> str:
+    """The id of something that einstein is told."""
+    news.tell(tx, "einstein", news.CONTACT_ENDED, who=who)
+    return str(news.listing(tx, "einstein")[0].id)
 
 
 def asked(tx: Tx, address: Address) -> str:
@@ -235,8 +243,9 @@ def test_what_there_is_is_shown_as_described(stage: Stage, operation: str) -> No
     schema = schemathesis.openapi.from_dict(openapi.document(stage.cloud.url))
     method, _, path = operation.partition(" ")
     noun = path.split("/")[1]
-    known = {"id": new_id(stage, noun)} if noun != "me" else {}
-    said = {"body": {"permissions": ["read", "write"]}, "media_type": "application/json"} if method == "PATCH" else {}
+    known = {"id": new_id(stage, noun)} if noun not in ("me", "settings") else {}
+    change = {"mail": "none"} if noun == "settings" else {"permissions": ["read", "write"]}
+    said = {"body": change, "media_type": "application/json"} if method == "PATCH" else {}
     case = schema[path][method].Case(path_parameters=known if "{id}" in path else None, **said)
     url = stage.cloud.url + BASE
     answer = case.call_and_validate(base_url=url, auth=("einstein", PASSWORD), checks=CHECKS[:-1], timeout=20)
