@@ -60,6 +60,15 @@ def test_people_come_and_go(einstein):
     assert (einstein.data / "files" / "einstein" / "note.txt").exists()
 
 
+def test_a_person_has_a_quota_or_none(einstein):
+    for size, quota in {"0.5": 500_000_000, "10": 10_000_000_000, "none": None}.items():
+        einstein("user", "quota", "einstein", size)
+        assert [row["quota"] for row in listed(einstein, "user", "list")] == [quota]
+    for size in ("nan", "-1", "much", "1e30"):
+        assert "in gigabytes" in einstein("user", "quota", "einstein", "--", size, code=1)
+    assert [row["quota"] for row in listed(einstein, "user", "list")] == [None]
+
+
 def test_groups_of_people(einstein):
     einstein("user", "add", "lise")
     assert "physics@one.example" in einstein("group", "add", "physics", "--name", "Physicists")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import click
 
+from opencloudmesh.protocol.errors import Invalid
 from opencloudmesh.server import accounts, factors, operators, views
 from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, show, typed_password
 from opencloudmesh.server.storage import Storage
+
+GIGABYTE = 1_000_000_000  # bytes
+MAX_GIGABYTES = 1_000_000_000
 
 
 @click.group(cls=Commands)
@@ -75,6 +79,28 @@ def user_operator(data: str, name: str, state: str) -> None:
     with opened(data) as (_, database):
         database.write_now(lambda tx: operators.change(tx, name, operator=state == "on"))
         click.echo(f"{name} is {'an operator' if state == 'on' else 'no operator'}.")
+
+
+@user.command("quota")
+@data_option
+@click.argument("name")
+@click.argument("size", metavar="GIGABYTES|none")
+def user_quota(data: str, name: str, size: str) -> None:
+    """Say how much room a person's files have; with none, only the disk limits them."""
+    with opened(data) as (_, database):
+        quota = None if size == "none" else _bytes(size)
+        database.write_now(lambda tx: operators.change(tx, name, quota=quota))
+        click.echo(f"{name} has {'no quota' if quota is None else f'{size} GB'}.")
+
+
+def _bytes(gigabytes: str) -> int:
+    try:
+        number = float(gigabytes)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= MAX_GIGABYTES:  # which NaN is not either
+        raise Invalid("Write the room in gigabytes, as 10 or 0.5, or none.")
+    return round(number * GIGABYTE)
 
 
 @user.command("reset-factors")
