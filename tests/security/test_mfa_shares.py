@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from tests.browsing import Browser
 from tests.mesh import Server, basic, mesh, settled
 from tests.phones import protect
 from tests.security.senders import encoded, offer
 from tests.security.stages import Stage
 
-from opencloudmesh.server import listings, received, schema, shares
+from opencloudmesh.server import factors, listings, received, schema, shares
 
 SECRET = b"e = mc2"
 
@@ -57,7 +59,7 @@ async def shared(one: Server, two: Server) -> Any:
 
 async def test_a_person_without_a_second_factor_comes_nowhere_near_the_content(promising: list[Server]) -> None:
     one, two = promising
-    await shared(one, two)
+    row = await shared(one, two)
     two.put("marie", "own.txt", b"mine")
     browser = Browser(two)
     await browser.sign_in("marie")
@@ -94,6 +96,8 @@ async def test_a_person_without_a_second_factor_comes_nowhere_near_the_content(p
         answer = await browser.send("GET", page)
         assert (answer.status, b"second factor" in answer.body) == (403, True), (page, answer)
         assert b"note.txt</bdi>" not in answer.body
+    await two.api("POST", "copies", {"received": row.id}, who="marie", status=403)
+    await two.api("POST", "links", {"path": "Shares/work", "mode": "view"}, who="marie", status=403)
     whole = await browser.send("GET", "/archive/")
     assert SECRET not in whole.body
     assert not two.file("marie", "stolen.txt").exists()
@@ -142,6 +146,32 @@ async def test_with_a_second_factor_it_opens_to_the_session_and_its_app_password
     for secret, expected in ((weak, False), (strong, True)):
         answer = await two.request("GET", "/api/v1/me", {"Authorization": basic("marie", secret)})
         assert json.loads(answer.body)["secondFactor"] is expected
+
+
+async def test_a_picture_that_was_made_before_is_not_shown_without_a_second_factor(promising: list[Server]) -> None:
+    one, two = promising
+    page = io.BytesIO()
+    Image.new("RGB", (40, 40), "red").save(page, "PDF")
+    one.put("einstein", "plan.pdf", page.getvalue())
+    wanted = {"path": "plan.pdf", "shareWith": two.address("marie"), "mfa": True}
+    await one.api("POST", "shares", wanted, who="einstein", status=201)
+    await settled(one, two)
+    two.context.database.write_now(lambda tx: received.accept(tx, two.rows(received.listing)[0].id))
+    await settled(one, two)
+    strong, weak = Browser(two), Browser(two)
+    await strong.sign_in("marie")
+    await protect(strong)
+    seen = await strong.send("GET", "/page/0/Shares/plan.pdf")
+    assert (seen.status, seen.headers.get("content-type")) == (200, "image/webp")
+    two.context.database.write_now(lambda tx: factors.reset(tx, "marie"))
+    await weak.sign_in("marie")
+    for path in ("/page/0/Shares/plan.pdf", "/content/Shares/plan.pdf", "/look/Shares/plan.pdf"):
+        answer = await weak.send("GET", path)
+        assert answer.headers.get("content-type") != "image/webp"
+        assert b"%PDF" not in answer.body
+    assert (await weak.send("GET", "/page/0/Shares/plan.pdf")).status == 404
+    thumbnail = await weak.send("GET", "/thumbnail/Shares/plan.pdf")
+    assert thumbnail.headers.get("content-type") == "image/svg+xml"
 
 
 async def test_only_a_server_that_promises_it_is_told(promising: list[Server]) -> None:

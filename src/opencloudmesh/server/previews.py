@@ -60,6 +60,8 @@ class Previews:
 
         The file is read only where its picture is not there yet; one from elsewhere is kept for the next page.
         """
+        if entry.locked:  # who looks may see that it is there, and no picture that was made for somebody else
+            return None
         kind = kind_of(entry.name)
         if kind is None or entry.size > pictures.MAX_BYTES:
             return None
