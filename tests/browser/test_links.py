@@ -26,7 +26,7 @@ async def links(one):
 
 
 async def test_the_pages_of_links_are_for_everybody(one, visitor, links):
-    for url in (*links.values(), f"{links['edit']}/files/deep"):
+    for url in (*links.values(), f"{links['edit']}/files/deep", f"{links['edit']}/files/deep/a.txt"):
         await visitor.open(url)
         for summary in await visitor.page.locator("main summary").all():
             await summary.click()
@@ -46,7 +46,9 @@ async def test_a_visitor_opens_fetches_uploads_and_takes_it_along(one, two, link
     await visitor.fill("Password", "open sesame")
     await visitor.press("Open")
     await visitor.follow("Folder deep")
-    assert await visitor.download("File a.txt", tmp_path / "a.txt") == b"a"
+    await visitor.follow("File a.txt")
+    assert await visitor.page.locator("pre.view").inner_text() == "a"
+    assert await visitor.download("Download", tmp_path / "a.txt") == b"a"
     await visitor.open(links["protected"])
     await visitor.unfold("Add to your cloud")
     await visitor.fill("Your address", two.address("marie"))
@@ -59,7 +61,8 @@ async def test_a_visitor_opens_fetches_uploads_and_takes_it_along(one, two, link
     await visitor.press("Upload")
     await visitor.sees("Uploaded.")
     await visitor.open(links["edit"])
-    assert await visitor.download("File mine.html", tmp_path / "got") == b"<script>alert(1)</script>"
+    await visitor.follow("File mine.html")
+    assert await visitor.download("Download", tmp_path / "got") == b"<script>alert(1)</script>"
 
     await settled(one, two)
     await marie.open("/inbox")

@@ -69,7 +69,12 @@ async def test_a_visitor_looks_into_a_folder_and_fetches_what_is_in_it(one, visi
         assert page.headers.get(name) == value
     assert f"{home}/files/deep" in page.links
     deep = await visitor.open(f"{home}/files/deep")
-    assert f"{home}/download/deep/page.html" in deep.links
+    assert f"{home}/files/deep/page.html" in deep.links
+    shown = await visitor.open(f"{home}/files/deep/page.html")
+    assert harmless(shown)
+    assert HTML.decode() in shown.text
+    assert f"{home}/download/deep/page.html" in shown.links
+    assert (await visitor.send("GET", f"{home}/content/deep/page.html")).status == 404
 
     got = await visitor.send("GET", f"{home}/download/deep/page.html")
     assert got.body == HTML
@@ -112,6 +117,27 @@ async def test_a_link_to_read_changes_nothing_and_leads_nowhere_else(one, visito
         await visitor.open(path, 404)
     assert one.stored() == before
     assert one.file("einstein", "work/a.txt").read_bytes() == b"aaa"
+
+
+async def test_pictures_are_shown_inside_of_the_page_and_nothing_else_is(one, visitor):
+    one.put("einstein", "look/a.png", b"no picture at all")
+    one.put("einstein", "look/b.svg", b"<svg onload='alert(1)'/>")
+    one.put("einstein", "look/c.exe", b"MZ")
+    link, home = await given(one, "look")
+    page = await visitor.open(f"{home}/files/a.png")
+    assert ("img", f"{home}/content/a.png") in {(tag, values.get("src")) for tag, values in page.tags}
+    got = await visitor.send("GET", f"{home}/content/a.png")
+    assert (got.headers.get("content-type"), got.headers.get("content-disposition")) == ("image/png", "inline")
+    assert "sandbox" in got.headers.get("content-security-policy")
+    assert "onload" in (await visitor.open(f"{home}/files/b.svg")).text  # as text
+    for path in ("b.svg", "c.exe", "../secret.png", "nothing.png"):
+        assert (await visitor.send("GET", f"{home}/content/{path}")).status in (400, 404)
+    assert (await visitor.send("GET", f"{home}/files/c.exe")).headers.get("location") == f"{home}/download/c.exe"
+    _, protected = await given(one, "look/a.png", password="open sesame")
+    assert (await visitor.send("GET", f"{protected}/content/")).status == 303
+    _, drop = await given(one, "look", mode="upload")
+    assert (await visitor.send("GET", f"{drop}/content/a.png")).status == 403
+    assert (await known(one, link))["downloads"] == 0
 
 
 # What ends

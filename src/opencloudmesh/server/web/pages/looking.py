@@ -12,7 +12,7 @@ from starlette.responses import Response
 from opencloudmesh.protocol.errors import NotFound, TooManyRequests
 from opencloudmesh.server import contents
 from opencloudmesh.server.previews import Preview, kind_of
-from opencloudmesh.server.trees import Content, Entry, parent
+from opencloudmesh.server.trees import Content, Entry, Tree, parent
 from opencloudmesh.server.web import dav
 from opencloudmesh.server.web.dav.reading import SAFETY
 from opencloudmesh.server.web.pages.files import SORTS, asked, crumbs, existing, look_around, principal
@@ -31,7 +31,7 @@ async def show(visit: Visit) -> Response:
     how = shown_as(entry)
     text, pages, cut = "", 0, False
     if how == "text":
-        text, cut = await _text(visit, entry)
+        text, cut = await beginning(visit.tree, entry)
     elif how == "pdf":
         preview = await _preview(visit, entry, 0, PAGE)
         pages = preview.pages if preview else 0
@@ -70,6 +70,11 @@ async def content(visit: Visit) -> Response:
         path=path,
         principal=principal(visit),
     )
+    return inline(response, ending)
+
+
+def inline(response: Response, ending: str) -> Response:
+    """What a file's name says that browsers decode and do not run, to be shown inside of a page of ours."""
     response.headers["Content-Type"] = INLINE[ending][1]
     response.headers["Content-Disposition"] = "inline"
     response.headers["Cache-Control"] = "private, no-cache"
@@ -112,9 +117,9 @@ async def _preview(visit: Visit, entry: Entry, number: int, pixels: int) -> Prev
     return await visit.context.previews.get(entry, visit.account.id, read, page=number, pixels=pixels)
 
 
-async def _text(visit: Visit, entry: Entry) -> tuple[str, bool]:
+async def beginning(tree: Tree, entry: Entry) -> tuple[str, bool]:
     """The beginning of a text, and whether there is more of it."""
-    read, found = await visit.tree.read(entry.path, 0, min(entry.size, MAX_TEXT) or None), bytearray()
+    read, found = await tree.read(entry.path, 0, min(entry.size, MAX_TEXT) or None), bytearray()
     pieces = contents.pieces(read)
     async for piece in pieces:
         found += piece

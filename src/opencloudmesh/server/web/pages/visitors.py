@@ -1,7 +1,8 @@
 """What a visitor sees who was given a link: a file or folder to look at, fetch and take along, or a place to put files.
 
-Every path below is one of the link's tree: nothing outside of it is named, and what is in it is only ever sent as an
-attachment. A link that has ended, one that never was, and one whose file is gone are told in the same words.
+Every path below is one of the link's tree: nothing outside of it is named, and what is in it is sent as an attachment,
+or shown inside of a page as `looking` does. A link that has ended, one that never was, and one whose file is gone are
+told in the same words.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from msgspec import structs
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -38,7 +40,9 @@ from opencloudmesh.server.web.pages.archive import attachment, packed
 from opencloudmesh.server.web.pages.ask import ask_for
 from opencloudmesh.server.web.pages.files import arranged, crumbs
 from opencloudmesh.server.web.pages.forms import Upload, read_form, skip_form
+from opencloudmesh.server.web.pages.kinds import INLINE, shown_as
 from opencloudmesh.server.web.pages.login import Endpoint, check_request
+from opencloudmesh.server.web.pages.looking import beginning, inline
 from opencloudmesh.server.web.pages.visits import DONE, Look, patient, redirect
 
 
@@ -100,30 +104,50 @@ async def _at(guest: Guest, path: str, error: OcmError | None = None, **values: 
     entry = await guest.tree.stat(path)
     if entry.is_folder:
         entries = await guest.tree.list(path)
-    elif path:
+    how = _shown_as(guest, entry)
+    if path and not entry.is_folder and not how:
         return redirect(f"{guest.home}/download/{path}")
+    text, cut = await beginning(guest.tree, entry) if how == "text" else ("", False)
     return guest.page(
         "given.html", error, entry=entry, name=guest.name, path=path, crumbs=crumbs(path),
-        entries=arranged(entries, "", ""), may_write=WRITE in may, **{"doing": "", **values},
+        entries=arranged(entries, "", ""), may_write=WRITE in may, how=how, text=text, cut=cut,
+        **{"doing": "", **values},
     )  # fmt: skip
+
+
+def _shown_as(guest: Guest, entry: Entry) -> str:
+    """How a file is shown on its page; a PDF, which has to be made into pictures for that, only to our own people."""
+    how = shown_as(entry if entry.path else structs.replace(entry, path=guest.name))
+    return "" if how == "pdf" else how
 
 
 async def download(guest: Guest) -> Response:
     """A file, whole or in ranges: the very GET of WebDAV, which makes it an attachment."""
-    context = guest.context
-    response = await dav.serve(
-        guest.request,
-        database=context.database,
-        tree=guest.tree,
-        prefix=f"{guest.home}/download",
-        path=guest.path,
-        principal=links.principal(guest.link),
-    )
+    context, response = guest.context, await _served(guest, "download")
     if not guest.path:  # else browsers take the last part of the URL
         response.headers["Content-Disposition"] = attachment(guest.name)
     response.headers["Cache-Control"] = "private, no-cache"
     await count_fetched(context, guest.request, guest.link, response)
     return response
+
+
+async def content(guest: Guest) -> Response:
+    """What the page of a file shows inside of it, as on the pages of our own people."""
+    ending = (guest.path or guest.name).rpartition(".")[2].lower()
+    if ending not in INLINE:
+        raise NotFound("This is not shown here.")
+    return inline(await _served(guest, "content"), ending)
+
+
+async def _served(guest: Guest, below: str) -> Response:
+    return await dav.serve(
+        guest.request,
+        database=guest.context.database,
+        tree=guest.tree,
+        prefix=f"{guest.home}/{below}",
+        path=guest.path,
+        principal=links.principal(guest.link),
+    )
 
 
 async def download_all(guest: Guest) -> Response:
@@ -231,6 +255,7 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/files/{path:path}", show),
     ("GET", "/download", download),
     ("GET", "/download/{path:path}", download),
+    ("GET", "/content/{path:path}", content),
     ("GET", "/archive/{path:path}", download_all),
     ("POST", "/upload/{path:path}", upload),
     ("POST", "/folder/{path:path}", make_folder),
