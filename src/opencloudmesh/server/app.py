@@ -28,6 +28,7 @@ from opencloudmesh.server.context import Context
 from opencloudmesh.server.web import api, documents, files, introspection, ocm, pages, public_links
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.errors import Errors
+from opencloudmesh.server.web.languages import Languages
 from opencloudmesh.server.web.pages.visits import Look
 from opencloudmesh.server.worker import Worker
 
@@ -81,7 +82,7 @@ def application(context: Context) -> ASGIApp:
         *public_links.routes(context, doors),
         *pages.routes(context, doors, look),
     ]
-    return Errors(Router(routes, redirect_slashes=False), look.error)
+    return Languages(Errors(Router(routes, redirect_slashes=False), look.error))
 
 
 def serve(config: Config, greet: Callable[[Context], None] = lambda _: None) -> None:

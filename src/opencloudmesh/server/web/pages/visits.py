@@ -27,6 +27,7 @@ from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.mounts import UserTree
 from opencloudmesh.server.web.auth import Doors
+from opencloudmesh.server.web.languages import _, language, plural
 
 FOLDER = Path(__file__).parent.parent
 HEADERS = {
@@ -150,7 +151,7 @@ class Visit:
         """A page; with an error it says so and has its status."""
         values |= {"visit": self, "error": error, "wrong": {field.name for field in error.fields} if error else set()}
         done = DONE.get(self.request.query_params.get("done", ""), "")
-        return self.look.page(template, error.status if error else 200, {"done": "" if error else done, **values})
+        return self.look.page(template, error.status if error else 200, {"done": "" if error else _(done), **values})
 
 
 class Look:
@@ -161,8 +162,14 @@ class Look:
         self.headers = HEADERS | {"Content-Security-Policy": policy(config.public_url)}
         loader = jinja2.FileSystemLoader(FOLDER / "templates")
         self._environment = jinja2.Environment(
-            loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+            loader=loader,
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
+            extensions=["jinja2.ext.i18n"],
         )
+        self._environment.install_gettext_callables(_, plural, newstyle=True)  # type: ignore[attr-defined]
         self._environment.filters |= {"size": size, "when": when, "iso": iso, "path": quote}
         self._environment.globals |= {
             "banner": banner,
@@ -175,6 +182,7 @@ class Look:
             "error": None,
             "done": "",
             "active": "",
+            "language": language,
         }
 
     def page(self, template: str, status: int, values: Mapping[str, Any]) -> Response:
@@ -186,7 +194,7 @@ class Look:
         accepted = dict(scope["headers"]).get(b"accept", b"")
         if b"text/html" not in accepted or scope["path"].split("/")[1:2][0] in FOR_PROGRAMS:
             return None
-        response = self.page("error.html", status, {"visit": scope.get("visit"), "message": error.message})
+        response = self.page("error.html", status, {"visit": scope.get("visit"), "message": _(error.message)})
         response.headers.update(headers)
         return response
 

@@ -1,0 +1,80 @@
+"""All texts that people read, and what they are in other languages.
+
+`python -m tests.texts` brings `locale/*.po` up to date: new texts come in untranslated, old ones go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+import opencloudmesh
+from opencloudmesh.protocol import errors
+from opencloudmesh.server import news
+from opencloudmesh.server.web import languages
+from opencloudmesh.server.web.pages import visits
+
+PACKAGE = Path(opencloudmesh.__file__).parent
+# What only programs and the operator's terminal are told stays English.
+METHODS = [
+    ("server/migrations/**", "ignore"),
+    ("server/cli/**", "ignore"),
+    ("server/web/dav/**", "ignore"),
+    ("server/**/templates/**.html", "jinja2"),
+    ("server/**.py", "python"),
+]
+OPTIONS = {"server/**/templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true", "newstyle_gettext": "true"}}
+
+# The first argument of an error is the sentence that a person reads; those that are made from parts stay English.
+_ERRORS = [name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)]
+KEYWORDS = {"_": None, "gettext": None, "plural": (1, 2), "ngettext": (1, 2), **dict.fromkeys(_ERRORS, (1,))}
+
+
+def texts() -> Catalog:
+    """Everything, in English."""
+    catalog = Catalog(project="opencloudmesh", charset="utf-8", fuzzy=False)
+    for _file, _line, message, comments, _context in extract_from_dir(
+        PACKAGE, METHODS, OPTIONS, KEYWORDS, comment_tags=("Translators:",), strip_comment_tags=True
+    ):
+        if any(map(str.strip, [message] if isinstance(message, str) else message)):
+            catalog.add(message, auto_comments=comments)
+    for sentence in _tables():
+        catalog.add(sentence)
+    return catalog
+
+
+def translated(language: str) -> Catalog:
+    """The catalogue of a language as it is."""
+    path = languages.FOLDER / f"{language}.po"
+    if not path.exists():
+        return Catalog(locale=language, fuzzy=False)
+    with path.open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def update(language: str) -> None:
+    """Brings it up to date."""
+    catalog = translated(language)
+    catalog.update(texts(), no_fuzzy_matching=True)
+    catalog.obsolete.clear()
+    catalog.fuzzy = False
+    written = BytesIO()
+    write_po(written, catalog, width=110, no_location=True, omit_header=True, sort_output=True)
+    (languages.FOLDER / f"{language}.po").write_bytes(written.getvalue())
+
+
+def _tables() -> Iterator[str]:
+    """Sentences that are in tables of the code, and are looked up when they are shown."""
+    yield from visits.DONE.values()
+    yield from (event.sentence for event in news.EVENTS.values())
+
+
+if __name__ == "__main__":
+    for name in languages.NAMES:
+        if name != languages.ENGLISH:
+            update(name)
