@@ -290,7 +290,7 @@ def test_other_parts_are_read():
 
 def test_a_webapp_of_1_3_has_a_template():
     read = protocols({"webdav": WEBDAV, "webapp": {"uriTemplate": "https://sender.example/{x}", "viewMode": ""}})
-    assert read.webapp == WebApp("https://sender.example/{x}", "", frozenset({"read"}))
+    assert read.webapp == WebApp("https://sender.example/{x}", "", frozenset({"read"}), template=True)
 
 
 @pytest.mark.parametrize(
