@@ -17,6 +17,7 @@ from tests.peers import cavage
 from tests.peers.davserver import NC, OC, Style
 from tests.peers.nextcloud_endpoints import NextcloudEndpoints
 from tests.peers.ocs import OCS_SHARES, WEBDAV, ocs_form, ocs_ok
+from tests.peers.resharing import REMOTE
 from tests.peers.sabre import (
     LOCK_PROPERTIES,
     NC_PREFIXES,
@@ -26,7 +27,7 @@ from tests.peers.sabre import (
     propfind_body,
     sabre_properties,
 )
-from tests.peers.values import Exchange, ShareError, UnreachableError, php_json, split_address
+from tests.peers.values import Exchange, Sent, ShareError, UnreachableError, php_json, split_address
 
 OLD_PROBES = ("/ocs-provider/index.php", "/ocs-provider/", "/status.php")
 NEW_PROBES = ("/ocm-provider/index.php", "/ocm-provider/", "/.well-known/ocm", "/status.php")
@@ -104,6 +105,7 @@ class Nextcloud(NextcloudEndpoints):
 
     family = "nextcloud"
     accepted_message = "Recipient accept the share"
+    reshare_extra: Mapping[str, Any] = {"shareType": REMOTE, "message": "Ask owner to reshare the file"}
 
     def __init__(self, *, version: int = 34, allow_http: bool = True) -> None:
         self.generation = GENERATIONS[version]
@@ -209,19 +211,24 @@ class Nextcloud(NextcloudEndpoints):
         """Discovery, one POST that must be answered 201, else the older way. Raises `ShareError`."""
         share = self.new_share(user, path, address, write=write)
         share.share_type = share_type
-        person, server = split_address(address)
-        base = self.url_of(server)
-        if not (await self._share_by_ocm(share.id, person, base) or await self._share_by_ocs(share.id, person, base)):
+        if not await self.send_share(share):
             del self.shares[share.id]
             raise ShareError(f"Sharing {path} failed, could not find {address}, maybe the server is unreachable")
         return share.id
+
+    async def send_share(self, share: Sent) -> bool:
+        """OCM, then OCS."""
+        person, server = split_address(share.share_with)
+        base = self.url_of(server)
+        return await self._share_by_ocm(share.id, person, base) or await self._share_by_ocs(share.id, person, base)
 
     def payload(self, share_id: str, person: str, base: str) -> dict[str, Any]:
         """The body of the POST: `file` for folders, too; the newer ones name the sender a third time."""
         share = self.shares[share_id]
         me, name = f"{share.person.name}@{self.host}", share.person.display_name
         old = self.generation.numeric_provider_id
-        sender = {} if old else {"sender": me, "senderDisplayName": name}
+        by, by_name = (share.shared_by, share.shared_by) if share.shared_by else (me, name)
+        sender = {} if old else {"sender": by, "senderDisplayName": by_name}
         permissions = "{http://open-cloud-mesh.org/ns}share-permissions"
         return {
             "shareWith": f"{person}@{base}",
@@ -232,8 +239,8 @@ class Nextcloud(NextcloudEndpoints):
             "providerId": int(share_id) if old else share_id,
             "owner": me,
             "ownerDisplayName": name,
-            "sharedBy": me,
-            "sharedByDisplayName": name,
+            "sharedBy": by,
+            "sharedByDisplayName": by_name,
             **sender,
             "protocol": {"name": "webdav", "options": {"sharedSecret": share.secret, "permissions": permissions}},
         }

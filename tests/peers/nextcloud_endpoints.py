@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.peers import cavage
+from tests.peers import cavage, resharing
 from tests.peers.ocs import decode, php_answer
 from tests.peers.sabre import Remote, SabrePeer
 from tests.peers.values import Answer, Call, bare_host, split_address
@@ -209,10 +209,28 @@ class NextcloudEndpoints(SabrePeer):
         if said["resourceType"] not in (("file", "folder") if self.generation.folders else ("file",)):
             kind = said["resourceType"]
             return refusal(f'Cloud Federation Provider with ID: "{kind}" does not exist.')
-        return self._notified(str(said["notificationType"]), str(said["providerId"]), secret)
+        kind, provider_id = str(said["notificationType"]), str(said["providerId"])
+        if kind in ("REQUEST_RESHARE", "RESHARE_UNDO"):
+            return await self._reshared(kind, provider_id, about)
+        return self._notified(kind, provider_id, secret)
+
+    async def _reshared(self, kind: str, provider_id: str, about: dict[str, Any]) -> Answer:
+        if not about.get("sharedSecret"):
+            return refusal("Missing arguments")
+        try:
+            if kind == "REQUEST_RESHARE":
+                return php_answer(await resharing.asked(self, provider_id, about), 201)
+            resharing.undone(self, provider_id, str(about["sharedSecret"]))
+        except resharing.RefusedError as refused:
+            return refusal(str(refused), refused.status)
+        return php_answer([], 201)
 
     def _counterpart(self, secret: str) -> str:
         """The other side's address of whatever share has this secret; empty if none has."""
+        # Of what was shared on here that is the owner; of a reshare of ours the third person, whoever speaks.
+        reshare = next((each for each in self.reshares.values() if secret and each.secret == secret), None)
+        if reshare is not None:
+            return f"owner@{reshare.remote}"
         sent = next((each for each in self.shares.values() if secret and each.secret == secret), None)
         if sent is not None:
             return sent.share_with

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.peers import resharing
 from tests.peers.davserver import OC, Style
 from tests.peers.ocs import OCS_SHARES, WEBDAV, decode, ocs_form, ocs_ok, php_answer
 from tests.peers.sabre import (
@@ -20,7 +21,7 @@ from tests.peers.sabre import (
     propfind_body,
     sabre_properties,
 )
-from tests.peers.values import Answer, Call, Exchange, ShareError, UnreachableError, php_json, split_address
+from tests.peers.values import Answer, Call, Exchange, Sent, ShareError, UnreachableError, php_json, split_address
 
 END_POINT = "/index.php/apps/federatedfilesharing"
 REQUIRED = ("shareWith", "name", "providerId", "owner", "shareType", "resourceType")
@@ -41,6 +42,7 @@ class OwnCloud(SabrePeer):
     user_agent = "ownCloud Server Crawler"
     dav_agent = "sabre-dav/4.4.0 (http://sabre.io/)"
     accepted_message = "Recipient accepted the share"
+    reshare_key = "sharedSecret"
     http_headers = (("User-Agent", user_agent),)
     propfind = propfind_body(OC_PREFIXES, OC_PROPERTIES)
 
@@ -111,6 +113,11 @@ class OwnCloud(SabrePeer):
             return says(MISSING, 400)
         if said.get("resourceType") != "file":
             return says(f"ResourceType {said.get('resourceType')} is not supported", 501)
+        if kind == "REQUEST_RESHARE":
+            try:
+                return php_answer(await resharing.asked(self, str(provider_id), about), 201)
+            except resharing.RefusedError as refused:
+                return says(str(refused), refused.status)
         return self._notified(str(kind), str(provider_id), str(about["sharedSecret"]))
 
     def _notified(self, kind: str, provider_id: str, secret: str) -> Answer:
@@ -160,14 +167,15 @@ class OwnCloud(SabrePeer):
         """The body of the POST."""
         share = self.shares[share_id]
         me, name = f"{share.person.name}@{self.base_url}", share.person.display_name
+        by, by_name = (share.shared_by, share.shared_by) if share.shared_by else (me, name)
         return {
             "shareWith": share.share_with,
             "name": share.path.strip("/").rpartition("/")[2],
             "providerId": share_id,
             "owner": me,
             "ownerDisplayName": name,
-            "sender": me,
-            "senderDisplayName": name,
+            "sender": by,
+            "senderDisplayName": by_name,
             "shareType": "user",
             "resourceType": "file",
             "protocol": {"name": "webdav", "options": {"sharedSecret": share.secret}},
@@ -179,12 +187,16 @@ class OwnCloud(SabrePeer):
         Without either discovery document nothing is posted at all, as recorded against OpenCloud.
         """
         share = self.new_share(user, path, address, write=write)
-        base = self.url_of(split_address(address)[1])
-        taken = await self._share_by_ocm(share.id, base)
-        if not taken and not await self._share_by_ocs(share.id, base, OCS_SHARES if taken is False else None):
+        if not await self.send_share(share):
             del self.shares[share.id]
             raise ShareError(f"Sharing {path} failed, could not find {address}, maybe the server is unreachable")
         return share.id
+
+    async def send_share(self, share: Sent) -> bool:
+        """OCM, then OCS."""
+        base = self.url_of(split_address(share.share_with)[1])
+        taken = await self._share_by_ocm(share.id, base)
+        return bool(taken) or await self._share_by_ocs(share.id, base, OCS_SHARES if taken is False else None)
 
     async def _share_by_ocm(self, share_id: str, base: str) -> bool | None:
         """None when there is no discovery document."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.peers import resharing
 from tests.peers.base import Peer
 from tests.peers.davclient import SabreClient
 from tests.peers.davserver import NC, OC, OCS, Dav, Style, Tree, basic_properties
@@ -88,6 +89,14 @@ class Remote:
     document: Mapping[str, Any]
 
 
+ACTIONS = {
+    "SHARE_ACCEPTED": "accept",
+    "SHARE_DECLINED": "decline",
+    "SHARE_UNSHARED": "unshare",
+    "RESHARE_UNDO": "revoke",
+}
+
+
 class SabrePeer(Peer):
     """The common half. Subclasses give agents, properties, documents and the OCM endpoints."""
 
@@ -97,10 +106,13 @@ class SabrePeer(Peer):
     propfind = b""
     secret_length = 15
     unshared_key = "message"
+    reshare_key = "token"  # of the secret, in the answer to a request to share something on
+    reshare_extra: Mapping[str, Any] = {}
 
     def __init__(self, *, allow_http: bool, style: Style) -> None:
         super().__init__(allow_http=allow_http)
         self.dav = Dav(style)
+        self.reshares: dict[str, resharing.Reshare] = {}
         self.users: UserApi | None = None  # tests drive the methods; another process comes as a user does
         for path in ("/ocs-provider/", "/ocs-provider/index.php"):
             self.routes["GET", path] = self._ocs_provider
@@ -244,7 +256,7 @@ class SabrePeer(Peer):
                 done = None
             if done is not None and done.status == 201:
                 return True
-        action = {"SHARE_ACCEPTED": "accept", "SHARE_DECLINED": "decline", "SHARE_UNSHARED": "unshare"}[kind]
+        action = ACTIONS[kind]
         path = await self.ocs_path(base) or OCS_SHARES
         done = await self.post_form(f"{base}{path}/{provider_id}/{action}?format=json", {"token": secret})
         return ocs_ok(done)
@@ -255,6 +267,21 @@ class SabrePeer(Peer):
         secret, share.secret, share.state = share.secret, "", "unshared"
         base = self.url_of(split_address(share.share_with)[1])
         await self.tell(base, "SHARE_UNSHARED", share_id, secret, "file is no longer shared with you")
+        if share.shared_by:
+            base = self.url_of(resharing.server_of(share.shared_by))
+            await self.tell(base, "RESHARE_UNDO", share.sender_id, secret, "reshare was revoked")
+
+    async def send_share(self, share: Sent) -> bool:
+        """The receiver's server is told of a new share; whether it took it."""
+        raise NotImplementedError
+
+    async def reshare(self, user: str, share_id: str, address: str) -> str:
+        """A user shares on what they received. Raises `ShareError`."""
+        return await resharing.ask(self, user, share_id, address)
+
+    async def undo_reshare(self, share_id: str) -> None:
+        """And takes it back."""
+        await resharing.undo(self, share_id)
 
     # --- the receiver's side ----------------------------------------------------------------------------------
 

@@ -141,6 +141,8 @@ class Sent:
     state: str = "pending"
     uri: str = ""
     share_type: str = "user"
+    shared_by: str = ""  # whoever had it before and shared it on, if anybody did
+    sender_id: str = ""  # and what their server calls this one
 
 
 @dataclass

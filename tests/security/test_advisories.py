@@ -243,7 +243,7 @@ async def test_cve_2021_35946_a_recipient_cannot_raise_their_permissions(pair: l
     assert await said_of_shares(one, two, "SHARE_ACCEPTED", share_id, sharedSecret="x", **more) == 201
     secret = one.rows(shares.get, share_id).secret
     wanted = {"permission": more["permissions"], "protocol": {"webdav": {**more, "sharedSecret": secret}}}
-    for kind in ("RESHARE_CHANGE_PERMISSION", "SHARE_CHANGE_PERMISSION", "REQUEST_RESHARE"):
+    for kind in ("RESHARE_CHANGE_PERMISSION", "SHARE_CHANGE_PERMISSION"):
         for known in ("x", secret):
             assert await said_of_shares(one, two, kind, share_id, sharedSecret=known, **wanted) == 501
     assert (await two.dav("PUT", "marie", "Shares/note.txt", b"nonsense")).status == 403
@@ -280,34 +280,42 @@ async def test_cve_2021_35949_who_may_only_write_learns_nothing(pair: list[Serve
     assert one.file("einstein", "drop/copy.txt").exists() is False
 
 
-RESHARES = ("REQUEST_RESHARE", "RESHARE_UNDO", "RESHARE_CHANGE_PERMISSION")
-
-
-async def test_cve_2021_32725_cve_2017_0883_cve_2019_15621_cve_2020_8121_cve_2020_8223_nothing_is_shared_on(
+async def test_cve_2021_32725_cve_2017_0883_cve_2019_15621_cve_2020_8121_cve_2020_8223_no_reshare_is_wider(
     pair: list[Server],
 ) -> None:
-    """Reshares came with more permissions or more data than their parent. So far there are none, by no way."""
+    """Reshares came with more permissions or more data than their parent."""
     one, two = pair
     one.put("einstein", "work/note.txt", b"e = mc2")
+    one.put("einstein", "other.txt", b"other")
     two.put("marie", "mine/own.txt", b"own")
-    share_id, _ = await offered(one, two, "work", "read", "write", "share")
-    headers = {"Authorization": basic("marie"), "Content-Type": "application/json"}
-    for path in ("Shares/work", "Shares/work/note.txt", "Shares/../Shares/work", "Shares"):
-        body = json.dumps({"path": path, "shareWith": one.address("einstein")}).encode()
-        assert (await two.request("POST", "/api/v1/shares", headers, body)).status in (400, 403), path
-    for kind in RESHARES:
-        assert await said_of_shares(one, two, kind, share_id, sharedSecret="x", shareWith="fritz@x.example") == 501
+    share_id, _ = await offered(one, two, "work", "read", "share")
+    to = {"shareWith": "fritz@x.example", "senderId": "1"}
+    for more in ({"permission": ["read", "write"]}, {"permissions": ["write"]}):
+        assert await said_of_shares(one, two, "REQUEST_RESHARE", share_id, **to, **more) == 400
+    assert len(one.stored()["shares"]) == 1
+    assert await said_of_shares(one, two, "REQUEST_RESHARE", share_id, **to, path="other.txt") == 201
+    (made,) = [row for row in one.rows(shares.listing) if row.parent == share_id]
+    assert (made.path, made.permissions) == ("work", ["read", "share"])
+    for kind in ("RESHARE_CHANGE_PERMISSION", "SHARE_CHANGE_PERMISSION"):
+        assert await said_of_shares(one, two, kind, made.id, permission=["read", "write"]) == 403
+    headers = {"Authorization": f"Bearer {made.secret}"}
+    assert (await one.request("GET", f"/dav/ocm/{made.id}/note.txt", headers)).body == b"e = mc2"
+    for place in ("../other.txt", "%2e%2e/other.txt", "other.txt"):
+        assert (await one.request("GET", f"/dav/ocm/{made.id}/{place}", headers)).status in (400, 404)
+    assert (await one.request("PUT", f"/dav/ocm/{made.id}/note.txt", headers, b"x")).status == 403
+    await one.api("DELETE", f"shares/{share_id}", who="einstein", status=204)
+    assert (await one.request("GET", f"/dav/ocm/{made.id}/note.txt", headers)).status == 404
     # What is mounted in a folder that is shared is not shared with it.
+    one.put("einstein", "work/note.txt", b"e = mc2")
+    share_id, _ = await offered(one, two, "work", "read", "write", "share")
     to = f"{two.url}/dav/files/marie/mine/work"
-    moved = await two.dav("MOVE", "marie", "Shares/work", Destination=to)
-    assert moved.status in (201, 403)
+    assert (await two.dav("MOVE", "marie", "Shares/work", Destination=to)).status == 201
     share = await two.api("POST", "shares", {"path": "mine", "shareWith": one.address("einstein")}, who="marie")
     listed = await two.request("PROPFIND", "/dav/ocm/", {**bearer(two, share["id"]), "Depth": "1"})
     assert b"own.txt" in listed.body
     assert b"work" not in listed.body
     for place in ("work", "work/note.txt"):
         assert (await two.request("GET", f"/dav/ocm/{place}", bearer(two, share["id"]))).status == 404
-    assert len(one.stored()["shares"]) == len(two.stored()["shares"]) == 1
 
 
 async def test_cve_2020_8122_a_recipient_cannot_extend_the_time_of_a_share(pair: list[Server]) -> None:

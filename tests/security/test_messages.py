@@ -200,7 +200,8 @@ NOTICES: dict[str, tuple[dict[str, Any], int, tuple[str, ...]]] = {
         400,
         ("notificationType", "resourceType", "providerId", "notification"),
     ),
-    "type not supported": ({"notificationType": "REQUEST_RESHARE"}, 501, ()),
+    "to share on what is not there": ({"notificationType": "REQUEST_RESHARE"}, 404, ()),
+    "undone what is not there": ({"notificationType": "RESHARE_UNDO"}, 404, ()),
     "no such share received": ({"providerId": "p99"}, 404, ()),
     "no such share sent": ({"notificationType": "SHARE_ACCEPTED", "providerId": "p99"}, 404, ()),
 }

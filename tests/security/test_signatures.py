@@ -12,7 +12,7 @@ from tests.security.senders import DISCOVERY, JWKS, deliver, encoded, new_key, n
 from tests.security.stages import Stage
 
 from opencloudmesh.protocol.wire import Headers, Request
-from opencloudmesh.server import peers, received
+from opencloudmesh.server import peers, received, rules
 
 MESSAGES = ("shares", "notifications")
 FAMILIES = ("rfc9421", "cavage")
@@ -112,10 +112,40 @@ async def test_another_servers_key_proves_nothing(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("field", ["sender", "owner"])
-async def test_a_sender_or_owner_elsewhere_is_refused(stage: Stage, field: str) -> None:
-    body = encoded(offer(stage.cloud, stage.sender, {"providerId": "p9", field: "marie@elsewhere.example"}))
-    await stage.refuses(stage.sender.signed(stage.cloud, "shares", body), 403, field)
-    await stage.accepts("shares")
+async def test_of_people_elsewhere_a_server_only_tells(stage: Stage, field: str) -> None:
+    """A reshare names them: as the owner, or (Nextcloud, ownCloud) as the sender. That they are known is no grounds."""
+    contact = {"address": "friend@elsewhere.example"}
+    await stage.cloud.api("POST", "contacts", contact, who="einstein", status=201)
+    changes = {"providerId": "p9", "name": "on", field: contact["address"]}
+    body = encoded(offer(stage.cloud, stage.sender, changes))
+    assert (await deliver(stage.cloud, stage.sender.signed(stage.cloud, "shares", body))).status == 201
+    (seen,) = [row for row in await stage.cloud.api("GET", "received", who="einstein") if row["name"] == "on"]
+    assert (seen["sender"], seen["vouchedBy"]) == (f"marie@{stage.sender.host}", stage.sender.host)
+    assert seen["sharedBy" if field == "sender" else "owner"] == contact["address"]
+    assert seen["stranger"] is True
+
+
+@pytest.mark.parametrize("field", ["sender", "owner"])
+@pytest.mark.parametrize("how", ["blocked", "denied"])
+async def test_of_people_who_are_unwanted_nothing_is_taken_by_another_hand(stage: Stage, field: str, how: str) -> None:
+    who = "foe@elsewhere.example"
+    if how == "denied":
+        stage.cloud.context.database.write_now(lambda tx: rules.put(tx, "elsewhere.example", incoming=rules.DENY))
+    else:
+        contact = await stage.cloud.api("POST", "contacts", {"address": who}, who="einstein", status=201)
+        await stage.cloud.api("POST", f"contacts/{contact['id']}/block", who="einstein")
+    body = encoded(offer(stage.cloud, stage.sender, {"providerId": "p9", field: who}))
+    await stage.refuses(stage.sender.signed(stage.cloud, "shares", body), 403)
+
+
+async def test_nobody_says_that_they_share_on_what_is_of_two_others(stage: Stage) -> None:
+    changes = {
+        "owner": "a@one.example",
+        "sender": f"marie@{stage.other.host}",
+        "sharedBy": f"marie@{stage.sender.host}",
+    }
+    body = encoded(offer(stage.cloud, stage.sender, changes))
+    await stage.refuses(stage.sender.signed(stage.cloud, "shares", body), 403, "owner", "sender")
 
 
 async def test_a_key_id_of_one_host_with_the_key_of_another_is_refused(stage: Stage) -> None:

@@ -34,7 +34,7 @@ def met(office, account="einstein", source=contacts.INVITE, who=MARIE):
 
 def say_removed(office, user_id="marie", *, signed_by=THERE, kind="user", **content):
     notice = Notification(USER_REMOVED, kind, user_id, content=content)
-    office.do(notifications.receive, notice, signed_by=signed_by, verified="rfc9421")
+    office.do(notifications.receive, notice, own_host=HERE, signed_by=signed_by, verified="rfc9421")
 
 
 def trail(office):
@@ -68,7 +68,7 @@ def test_whose_share_is_accepted_has_its_recipient_as_a_contact(office):
     row = office.offered(shares.SENT)
     office.do(lambda tx: shares.delivered(tx, row.id, "Marie Curie"))
     assert known(office) == []
-    office.do(notifications.receive, Notification("SHARE_ACCEPTED", "folder", row.id), signed_by=THERE)
+    office.do(notifications.receive, Notification("SHARE_ACCEPTED", "folder", row.id), own_host=HERE, signed_by=THERE)
     assert known(office) == [(WHO, "Marie Curie", contacts.SHARE)]
 
 

@@ -28,7 +28,7 @@ migrate.upgrade(sys.argv[1])
 """
 
 NewDatabase = Callable[..., str]
-HEAD = "0017"
+HEAD = "0018"
 
 
 @pytest.fixture

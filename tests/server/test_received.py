@@ -368,13 +368,6 @@ def test_a_folder_that_goes_takes_leave_of_the_shares_mounted_in_it(office):
     assert office.see(received.get, pending.id).state == PENDING
 
 
-def test_what_a_share_turned_out_to_be_is_kept(office):
-    row = office.received(ACCEPTED)
-    office.do(received.probed, row.id, "file", {"size": 1})
-    after = office.see(received.get, row.id)
-    assert (after.resource_type, after.entry, after.state) == ("file", {"size": 1}, ACCEPTED)
-
-
 # Places
 
 

@@ -23,7 +23,7 @@ from opencloudmesh.server.shares import (
     UNSHARED,
 )
 
-STATES = (PENDING, SENT, ACCEPTED, DECLINED, FAILED, UNSHARED, EXPIRED)
+STATES = (PENDING, SENT, ACCEPTED, DECLINED, FAILED, UNSHARED, EXPIRED, shares.PASSED_ON)
 ENDS_TOLD = {PENDING: 2, SENT: 1, ACCEPTED: 1}  # how often
 UNSHARE = "SHARE_UNSHARED"
 
@@ -34,12 +34,13 @@ EVENTS = {
     "retried": lambda tx, row: shares.try_again(tx, row.id),
     "accepted": lambda tx, row: shares.answered(tx, row, "accepted"),
     "declined": lambda tx, row: shares.answered(tx, row, "declined"),
+    "passed on": lambda tx, row: shares.passed_on(tx, row.id, {"host": "x", "provider_id": "1", "secret": "s"}),
     "changed": lambda tx, row: shares.change(tx, row.id, permissions=frozenset({"read", "write"})),
     "unshared": lambda tx, row: shares.unshare(tx, row.id),
     "expired": lambda tx, _row: shares.expire(tx),
 }
 # Refusing is an error where somebody waits for the answer; the others come late now and then.
-LOUD = {"accepted": Conflict, "declined": Conflict, "changed": Conflict, "unshared": NotFound}
+LOUD = dict.fromkeys(("accepted", "declined", "passed on", "changed"), Conflict) | {"unshared": NotFound}
 AGAIN = {(ACCEPTED, "accepted"), (DECLINED, "declined")}
 
 
@@ -113,7 +114,7 @@ def test_all_wrong_fields_are_named_at_once(office):
 def test_what_is_shared_with_somebody_is_not_shared_with_them_again_while_it_lives(office, state):
     office.offered(state)
     before = office.everything()
-    if state in LIVE:
+    if state in shares.IN_FORCE:
         with pytest.raises(Conflict):
             offer(office, path="a")
         assert office.everything() == before
@@ -355,7 +356,7 @@ def test_no_character_of_a_path_stands_for_others(office, path):
     assert office.see(shares.get, row.id).state == PENDING
 
 
-@pytest.mark.parametrize("state", [state for state in STATES if state not in LIVE])
+@pytest.mark.parametrize("state", [state for state in STATES if state not in shares.IN_FORCE])
 def test_a_share_that_has_ended_is_left_as_it_is_when_its_file_goes(office, state):
     office.offered(state)
     before = office.everything()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 from urllib.parse import urlsplit
 
 from opencloudmesh.protocol.discovery import API_VERSION, LEGACY_API_VERSION, Discovery
@@ -33,6 +34,9 @@ class Dialect:
     # sees the permissions in WebDAV: Nextcloud and ownCloud hear of changes only to shares that they gave themselves,
     # in a share that was shared on, and answer 400 for any other; CERNBox hears nothing at all.
     change: str | None = None
+    # Whether it can be asked to share on what is its user's: "whole" where it gives what the one who asks has
+    # themselves, "terms" where less can be asked for.
+    reshares: Literal["", "whole", "terms"] = ""
 
     def share_encoding(self, own_base_url: str) -> Encoding:
         """The encoding of a share for this peer, sent by the server at `own_base_url`."""
@@ -48,14 +52,15 @@ class Dialect:
 # wire/README and PEERS 11.3. Nextcloud <= 34, ownCloud and Seafile need `options`; Nextcloud and ownCloud ignore a
 # `webdav` object beside it, which later Nextclouds read. Reva and its descendants want `options` empty or absent.
 _BRIDGE = Encoding(protocol="bridge", shared_by=True, folders=False)
+_BRIDGE_OF_RESHARES = replace(_BRIDGE, resharer="sender")
 
 DIALECTS = {
     dialect.family: dialect
     for dialect in (
         # A bare host means https to Nextcloud; one that runs on plain http has to say so.
-        Dialect("nextcloud", _BRIDGE, owner_scheme="http"),
+        Dialect("nextcloud", _BRIDGE_OF_RESHARES, owner_scheme="http", reshares="whole"),
         # ownCloud 10 cannot mount from an owner without scheme.
-        Dialect("owncloud", _BRIDGE, owner_scheme="always"),
+        Dialect("owncloud", _BRIDGE_OF_RESHARES, owner_scheme="always", reshares="whole"),
         # Seafile looks for the scheme in shareWith and for the sender in sharedBy.
         Dialect("seafile", _BRIDGE, share_with_scheme=True, reuses_provider_id=True),
         Dialect("reva", Encoding(protocol="multi-options")),
@@ -72,9 +77,19 @@ DIALECTS = {
             secret_in_notifications=False,
             absolute_uri=False,
         ),
-        Dialect("ocm-1.4", Encoding(protocol="multi"), knows_user_removed=True, change=RESHARE_CHANGE_PERMISSION),
         Dialect(
-            "ocm-1.1", Encoding(protocol="multi-options"), knows_user_removed=True, change=RESHARE_CHANGE_PERMISSION
+            "ocm-1.4",
+            Encoding(protocol="multi", resharer="sharedBy"),
+            knows_user_removed=True,
+            change=RESHARE_CHANGE_PERMISSION,
+            reshares="terms",
+        ),
+        Dialect(
+            "ocm-1.1",
+            Encoding(protocol="multi-options", resharer="sharedBy"),
+            knows_user_removed=True,
+            change=RESHARE_CHANGE_PERMISSION,
+            reshares="terms",
         ),
         Dialect("ocm-1.0", _BRIDGE, owner_scheme="http"),
     )

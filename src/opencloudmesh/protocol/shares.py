@@ -6,7 +6,7 @@ body = share.encode(Encoding(...))       # the form that a peer wants, see `dial
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from opencloudmesh.protocol.address import Address, plain_id
@@ -29,7 +29,11 @@ ProtocolForm = Literal["options", "bridge", "multi", "multi-options"]
 
 @dataclass(frozen=True, slots=True)
 class NewShare:
-    """A resource at one server offered to somebody at another. `expiration` in unix seconds."""
+    """A resource at one server offered to somebody at another. `expiration` in unix seconds.
+
+    `shared_by`: who shared it on, where that is not the sender. What another server tells of people elsewhere, the
+    owner of a reshare too, is only what it tells.
+    """
 
     share_with: Address
     name: str
@@ -43,6 +47,7 @@ class NewShare:
     sender_display_name: str = ""
     description: str = ""
     expiration: int | None = None
+    shared_by: Address | None = None
 
     @classmethod
     def parse(cls, body: bytes) -> NewShare:
@@ -55,12 +60,14 @@ class NewShare:
         owner = fields.address("owner")
         # Nextcloud <= 30 sends no sender; Seafile and Nextcloud call it sharedBy.
         has_sender = fields.first("sender", "sharedBy")[1] is not None
+        sender = fields.address("sender", "sharedBy") if has_sender else owner
+        shared_by = fields.address("sharedBy") if fields.values.get("sharedBy") is not None else sender
         share = cls(
             share_with=fields.address("shareWith"),
             name=_name(fields),
             provider_id=fields.identifier("providerId"),
             owner=owner,
-            sender=fields.address("sender", "sharedBy") if has_sender else owner,
+            sender=sender,
             share_type=fields.text("shareType", limit=32),
             resource_type=fields.text("resourceType", limit=32),
             protocols=Protocols.read(protocol, code=fields.text("code", required=False)),
@@ -68,6 +75,7 @@ class NewShare:
             sender_display_name=fields.text("senderDisplayName", "sharedByDisplayName", required=False),
             description=fields.text("description", required=False),
             expiration=fields.number("expiration") or None,  # 0 means none (CERNBox, OpenCloud, Seafile)
+            shared_by=None if shared_by == sender else shared_by,
         )
         if protocol.values:
             require_access(protocol, share.protocols)
@@ -76,8 +84,19 @@ class NewShare:
             raise NotSupported(f"The share type {share.share_type!r} is not supported.")
         return share
 
+    def told_by(self, host: str | None) -> NewShare:
+        """The same as said by the server that it is from: that which signed it, else the owner's.
+
+        Nextcloud and ownCloud name as the sender who shared it on, wherever they are, and it is from the server of the
+        owner. There the owner is who offers it. What `host` cannot have said stays as it is.
+        """
+        if self.sender.host in (self.owner.host, host) or host not in (self.owner.host, None):
+            return self
+        return replace(self, sender=self.owner, sender_display_name=self.owner_display_name, shared_by=self.sender)
+
     def encode(self, form: Encoding) -> dict[str, Any]:
         """The JSON object to send, in the form that the peer understands."""
+        sender = self.shared_by if self.shared_by is not None and form.resharer == "sender" else self.sender
         recipient = plain_id(self.share_with.identifier) if form.plain_ids else self.share_with.identifier
         message: dict[str, Any] = {
             "shareWith": f"{recipient}@{form.share_with_prefix}{self.share_with.host}",
@@ -86,15 +105,19 @@ class NewShare:
             "providerId": self.provider_id,
             "owner": f"{self.owner.identifier}@{form.owner_prefix}{self.owner.host}",
             "ownerDisplayName": self.owner_display_name,
-            "sender": f"{self.sender.identifier}@{form.owner_prefix}{self.sender.host}",
-            "senderDisplayName": self.sender_display_name,
+            "sender": f"{sender.identifier}@{form.owner_prefix}{sender.host}",
+            "senderDisplayName": self.sender_display_name if sender == self.sender else "",
             "shareType": self.share_type,
             "resourceType": self.resource_type if form.folders else "file",
             "protocol": self._protocol(form),
         }
         if form.shared_by:
             message["sharedBy"] = message["sender"]
-            message["sharedByDisplayName"] = self.sender_display_name
+            message["sharedByDisplayName"] = message["senderDisplayName"]
+        if self.shared_by is not None and form.resharer == "sharedBy":
+            message["sharedBy"] = str(self.shared_by)
+        if self.shared_by is not None and form.resharer == "note":
+            message["description"] = f"Shared on by {self.shared_by}. {self.description}".strip()
         if self.expiration is not None:
             message["expiration"] = self.expiration
         return message
@@ -126,6 +149,9 @@ class Encoding:
     plain_ids: bool = False  # OpenCloud invites with base64 of `id@https://host`, and knows its people only by the id
     shared_by: bool = False  # Nextcloud and Seafile
     folders: bool = True  # False: a folder is called "file"
+    # Where it reads who shared something on, at whichever server. As the sender only Nextcloud and ownCloud take them:
+    # others take that for the server which sends.
+    resharer: Literal["sender", "sharedBy", "note"] = "note"
 
 
 @dataclass(frozen=True, slots=True)

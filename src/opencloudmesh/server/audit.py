@@ -20,6 +20,7 @@ Outcome = Literal["done", "refused", "failed"]
 
 EVENTS = (
     "share",
+    "reshare",
     "notification",
     "invite",
     "token",

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
-from opencloudmesh.server import circles, shares
+from opencloudmesh.server import bounds, circles, shares
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.policy import Denied
 from opencloudmesh.server.schema import batches
@@ -64,12 +64,12 @@ def offer(
     Raises `NotFound`, `Invalid` naming the wrong fields, `Conflict` with everybody's reason where nobody could.
     """
     circle = circles.get(tx, owner, circle_id)
-    wrong = shares.wrong_terms(tx, permissions, expiration)
+    wrong = bounds.wrong_terms(tx, permissions, expiration)
     if not circle.members:
         wrong.append(FieldError("circle", "EMPTY"))
     if wrong:
         raise Invalid("There is nobody in this circle yet." if not circle.members else INCOMPLETE, fields=wrong)
-    granted = shares.granted_by(permissions)
+    granted = bounds.granted_by(permissions)
     terms = {"permissions": granted, "description": description, "expiration": expiration, "mfa": mfa}
     batch_id = tx.id()
     named = {"id": batch_id, "owner": owner, "circle": circle.id, "name": circle.name}

@@ -51,8 +51,10 @@ from opencloudmesh.server.mounts import UserTree
 from opencloudmesh.server.partials import Partials
 from opencloudmesh.server.policy import Denied
 from opencloudmesh.server.previews import Previews
+from opencloudmesh.server.proxies import ProxiedTree
 from opencloudmesh.server.remote import Reach, RemoteTree
 from opencloudmesh.server.storage import Storage
+from opencloudmesh.server.trees import Tree
 
 MB = 1_000_000
 
@@ -156,8 +158,11 @@ class Context:
         """A person's own files, without what others shared with them."""
         return LocalTree(self.storage, self.database, account, on_removed=self._removed, trash=self._trash(account))
 
-    def shared_tree(self, share: Row) -> LocalTree:
+    async def shared_tree(self, share: Row) -> Tree:
         """What a row of `shares` opens to its recipient."""
+        if share.received is not None:
+            given = await self.database.read(lambda tx: received.get(tx, share.received, account=share.owner))
+            return ProxiedTree(self.reach, share, given)
         return LocalTree(
             self.storage,
             self.database,

@@ -73,8 +73,8 @@ def server(tx: Tx, host: str, *, with_contacts: bool = False, by: str = "") -> E
 
 def _end_shares(tx: Tx, rows: list[shares.Row], reason: str) -> int:
     for row in rows:
-        shares.unshare(tx, row.id)
-    live = [row for row in rows if row.state in shares.LIVE]
+        shares.end(tx, row)
+    live = [row for row in rows if row.state in shares.IN_FORCE]
     for row in live:
         _record(tx, row, row.owner, row.share_with, reason)
     return len(live)

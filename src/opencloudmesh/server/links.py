@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import FieldError, Invalid, NotFound
 from opencloudmesh.protocol.protocols import READ, WRITE
-from opencloudmesh.server import locks, shares
+from opencloudmesh.server import bounds, locks
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import links
 from opencloudmesh.server.shares import Keep
@@ -45,7 +45,7 @@ def create(
     `permissions` are what somebody gets who asks by it and is let; of any other link the mode says it. Raises
     `Invalid` naming the wrong fields.
     """
-    wrong = shares.wrong_terms(tx, permissions, expiration) + _wrong_mode(mode, resource_type)
+    wrong = bounds.wrong_terms(tx, permissions, expiration) + _wrong_mode(mode, resource_type)
     if not path:
         wrong.append(FieldError("path", "INVALID"))
     if wrong:
@@ -58,7 +58,7 @@ def create(
         "mode": mode,
         "path": path,
         "resource_type": resource_type,
-        "permissions": shares.granted_by(MODES[mode] or permissions),
+        "permissions": bounds.granted_by(MODES[mode] or permissions),
         "password": None if mode == ASK else password,
         "description": description,
         "expiration": expiration,
@@ -102,13 +102,13 @@ def change(
     new_mode = mode or row.mode
     given = frozenset(row.permissions) if permissions is None else permissions
     ends = row.expiration if isinstance(expiration, Keep) else expiration
-    wrong = shares.wrong_terms(tx, given, None if ends == row.expiration else ends)
+    wrong = bounds.wrong_terms(tx, given, None if ends == row.expiration else ends)
     wrong += _wrong_mode(new_mode, row.resource_type)
     if wrong:
         raise Invalid("The link cannot be changed so.", fields=wrong)
     values = {
         "mode": new_mode,
-        "permissions": shares.granted_by(MODES[new_mode] or given),
+        "permissions": bounds.granted_by(MODES[new_mode] or given),
         "password": None if new_mode == ASK else row.password if isinstance(password, Keep) else password,
         "description": row.description if description is None else description,
         "expiration": ends,

@@ -28,7 +28,7 @@ from opencloudmesh.protocol.errors import (
     PreconditionFailed,
 )
 from opencloudmesh.protocol.protocols import MUST_USE_MFA
-from opencloudmesh.server import listings, locks, properties
+from opencloudmesh.server import listings, locks, passing_on, properties
 from opencloudmesh.server.contents import pieces, pieces_of
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.files import LocalTree
@@ -255,6 +255,7 @@ class UserTree:
             raise Conflict("There is something of that name already.")
         here = sa.and_(received.c.account == self.account, at_or_below(received.c.path, source))
         tx.run(sa.update(received).where(here).values(path=moved(received.c.path, source, target)))
+        passing_on.moved(tx, self.account, source, target)
         properties.move(tx, self.account, source, target)
         locks.forget(tx, self.account, source)
 

@@ -35,6 +35,7 @@ ACCEPTED, DECLINED, LEFT = "my-share-accepted", "my-share-declined", "my-share-l
 FAILING, FAILED = "my-share-failing", "my-share-failed"
 MY_EXPIRED, MY_CUT, MY_LOST = "my-share-expired", "my-share-cut", "my-share-lost"
 TAKEN = "my-share-taken"
+SHARED_ON = "my-share-shared-on"
 INVITE_TAKEN, INVITE_FAILED, CONTACT_ENDED = "invite-taken", "invite-failed", "contact-ended"
 REQUESTED, GRANTED, REFUSED = "request-made", "request-granted", "request-refused"
 
@@ -56,6 +57,7 @@ EVENTS = {
     MY_CUT: Event(SHARE, "This cloud no longer exchanges anything with the cloud of {who}, who had “{name}”."),
     TAKEN: Event(SHARE, "A visitor of your link had “{name}” shared with {who}."),
     MY_LOST: Event(SHARE, "“{name}”, which you shared with {who}, was deleted by somebody else who may write there."),
+    SHARED_ON: Event(SHARE, "{who} shared “{name}” on with somebody else."),
     INVITE_TAKEN: Event(INVITE, "{who} accepted your invite. You are contacts now."),
     INVITE_FAILED: Event(INVITE, "Your invite could not be sent to {who}."),
     CONTACT_ENDED: Event(CONTACT, "{who} has removed you from their contacts."),

@@ -27,6 +27,7 @@ def kept(share: NewShare, recipient: Recipient, fingerprint: str, verified: str)
         "sender_name": share.sender_display_name,
         "owner": str(share.owner),
         "owner_name": share.owner_display_name,
+        "shared_by": None if share.shared_by is None else str(share.shared_by),
         "resource_type": share.resource_type,
         "permissions": sorted(permissions(share)),
         "requirements": sorted(demanded(share)),
@@ -68,4 +69,6 @@ def fingerprint_of(share: NewShare) -> str:
         content += ("webapp", webapp.uri, webapp.shared_secret, sorted(webapp.requirements))
     elif webdav is None and ssh is not None:
         content += ("ssh", ssh.uri)
+    if share.shared_by is not None:
+        content += ("shared by", str(share.shared_by))
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()

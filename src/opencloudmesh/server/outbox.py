@@ -15,6 +15,7 @@ from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import outbox, peers
 
 SHARE, NOTIFICATION, REQUEST, MAIL = "share", "notification", "request", "mail"
+RESHARE = "reshare"  # the owner's server is asked to share on what one of ours received
 PROBE, CONFIRM = LOOKS = "probe", "confirm"  # at a received share; the sender is told nothing
 DUE, GIVEN_UP = "due", "given-up"
 OVER = "over"  # there is no row any more

@@ -10,10 +10,17 @@ import sqlalchemy as sa
 from opencloudmesh.protocol.address import Address, plain_id
 from opencloudmesh.protocol.dialects import DIALECTS, Dialect, api_version_for
 from opencloudmesh.protocol.discovery import Discovery, Offer, own_document
-from opencloudmesh.protocol.notifications import SHARE_CHANGE_PERMISSION, USER_REMOVED, Notification
+from opencloudmesh.protocol.notifications import (
+    REQUEST_RESHARE,
+    SHARE_CHANGE_PERMISSION,
+    USER_REMOVED,
+    Notification,
+)
 from opencloudmesh.protocol.obligations import Obligations
 from opencloudmesh.protocol.protocols import BLANK, Protocols, WebApp, WebDav, takes_apps
+from opencloudmesh.protocol.reshares import ReshareRequest
 from opencloudmesh.protocol.shares import NewShare, encode_protocol
+from opencloudmesh.server import bounds
 from opencloudmesh.server.accounts import SHARE_TYPES, Account
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.files import media_type
@@ -75,7 +82,29 @@ def new_share(
         sender_display_name=owner.name,
         description=share.description,
         expiration=share.expiration,
+        shared_by=Address.parse(share.shared_by) if share.shared_by else None,
     )
+
+
+def reshare_request(share: sa.Row[Any], given: sa.Row[Any], dialect: Dialect) -> dict[str, Any] | None:
+    """To the server of the owner of `given`: to share it on as a row of `shares` says.
+
+    None where it knows no such thing, or would give more than was wanted.
+    """
+    limits, wanted = bounds.of_received(given), frozenset(share.permissions)
+    whole = (wanted, share.expiration) == (limits.permissions, limits.expiration)
+    if not dialect.reshares or (dialect.reshares == "whole" and (not whole or share.description)):
+        return None
+    less = dialect.reshares == "terms"
+    request = ReshareRequest(
+        share_with=Address.parse(share.share_with),
+        sender_id=share.id,
+        permissions=wanted if less else None,
+        expiration=share.expiration if less else None,
+        description=share.description,
+    )
+    said = {"type": REQUEST_RESHARE, "resource_type": given.resource_type, "provider_id": given.provider_id}
+    return notice({**said, "secret": given.secret, "content": request.content()}, dialect)
 
 
 def notice(said: Mapping[str, Any], dialect: Dialect) -> dict[str, Any] | None:

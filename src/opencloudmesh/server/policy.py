@@ -8,12 +8,13 @@ transaction of every decision, so a change counts at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from opencloudmesh.server import audit, contacts, directories, peers
 from opencloudmesh.server.audit import Direction
@@ -174,6 +175,24 @@ def refuse_denied(tx: Tx, event: str, host: str, *directions: Direction) -> None
     for direction in directions:
         if rule.said(direction) == DENY:
             raise Denied(_denial(host), event, direction, host=host)
+
+
+def admit_offer(
+    tx: Tx, sender: Address, told_of: Iterable[Address | None], *, account: str, verified: str
+) -> str:  # fmt: skip
+    """The grounds on which a share of the sender's is let through. Raises `Denied`.
+
+    The sender tells of others too, its owner or who shared it on, who may be elsewhere. Of these nobody must be
+    unwanted; that they are wanted is no grounds for anything, for nobody has proven that it is they.
+    """
+    for named in told_of:
+        if named is not None and named.host != sender.host:
+            who = {"host": named.host, "account": account, "who": str(named), "verified": verified}
+            if rule_for(tx, named.host).said("in") == DENY:
+                raise Denied(_denial(named.host), "share", "in", **who)
+            if contacts.standing(tx, account, str(named)).blocked:
+                raise Denied(f"{named} is blocked here.", "share", "in", **who)
+    return admit(tx, "share", "in", sender.host, account=account, address=str(sender), verified=verified)
 
 
 def standing(tx: Tx, direction: Direction, host: str) -> str:

@@ -24,11 +24,13 @@ from opencloudmesh.protocol.shares import NewShare
 from opencloudmesh.server import (
     accounts,
     audit,
+    bounds,
     contacts,
     locks,
     news,
     offers,
     outbox,
+    passing_on,
     peers,
     policy,
     properties,
@@ -39,7 +41,7 @@ from opencloudmesh.server.database import Tx
 from opencloudmesh.server.policy import Denied
 from opencloudmesh.server.schema import groups, received
 from opencloudmesh.server.subtrees import at_or_below
-from opencloudmesh.server.trees import join, numbered
+from opencloudmesh.server.trees import inside, join, numbered
 
 PENDING, ACCEPTED, DECLINED = "pending", "accepted", "declined"
 UNSHARED, EXPIRED, REMOVED = "unshared", "expired", "removed"
@@ -257,7 +259,9 @@ def changed(
     if row.state == ACCEPTED and is_tree(row):  # what was last seen of it says what one may, too
         outbox.put(tx, host=row.host, kind=outbox.PROBE, subject=row.id)
     inform(tx, row, news.OFFERED if row.state == EXPIRED else news.CHANGED)
-    return _change(tx, row, "changed", permissions=granted, expiration=expiration)
+    after = _change(tx, row, "changed", permissions=granted, expiration=expiration)
+    passing_on.changed(tx, row.id, bounds.of_received(after))
+    return after
 
 
 def missing(tx: Tx, received_id: str) -> None:
@@ -290,9 +294,10 @@ def inform(tx: Tx, row: Row, event: str) -> None:
     news.tell(tx, row.account, event, subject=row.id, who=row.sender, who_name=row.sender_name, name=row.name)
 
 
-def probed(tx: Tx, received_id: str, resource_type: str, entry: dict[str, Any]) -> None:
-    """What the root of the share turned out to be."""
-    tx.run(received.update().where(received.c.id == received_id).values(resource_type=resource_type, entry=entry))
+def mounted_over(tx: Tx, account: str, path: str) -> Row | None:
+    """The share that a path of the person's tree belongs to; None for their own."""
+    mounted = tx.all(_WITH_SENDER.where(received.c.account == account, received.c.path.is_not(None)))
+    return max((row for row in mounted if inside(path, row.path)), key=lambda row: len(row.path), default=None)
 
 
 def told_by(tx: Tx, host: str, provider_id: str) -> Row | None:
@@ -322,7 +327,7 @@ def _recipient(tx: Tx, share: NewShare, own_host: str, verified: str) -> tuple[R
 
     Who is not let through does not learn whether the person or group exists.
     """
-    address, sender = share.share_with, share.sender
+    address = share.share_with
     # OpenCloud and CERNBox repeat the host: `id@host@host`.
     spellings = (address.identifier, address.local)
     recipient = next(filter(None, (accounts.addressed(tx, share.share_type, text) for text in spellings)), None)
@@ -330,9 +335,8 @@ def _recipient(tx: Tx, share: NewShare, own_host: str, verified: str) -> tuple[R
     refusals: list[Denied] = []
     for account in recipient.people if recipient else [""]:
         try:
-            trusts[account] = policy.admit(
-                tx, "share", "in", sender.host, account=account, address=str(sender), verified=verified
-            )
+            told_of = (share.owner, share.shared_by)
+            trusts[account] = policy.admit_offer(tx, share.sender, told_of, account=account, verified=verified)
         except Denied as denied:
             refusals.append(denied)
     if not trusts:
@@ -383,6 +387,8 @@ def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
     if row.path is not None and values.get("path", row.path) is None:  # what another puts there is something else
         properties.forget(tx, row.account, row.path)
         locks.forget(tx, row.account, row.path)
+    if row.state == ACCEPTED and state != ACCEPTED:
+        passing_on.ended(tx, row.id)
     changed = tx.one(_BY_ID, {"received": row.id})
     assert changed is not None
     return changed

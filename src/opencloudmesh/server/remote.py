@@ -35,7 +35,7 @@ from opencloudmesh.protocol.errors import (
 )
 from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, MUST_USE_MFA
 from opencloudmesh.protocol.tokens import TokenResponse, is_invalid_grant
-from opencloudmesh.server import listings, locks, peers, policy, properties, received
+from opencloudmesh.server import listings, locks, passing_on, peers, policy, properties, received, shares
 from opencloudmesh.server.database import Database, Tx
 from opencloudmesh.server.trees import ALL, Content, Entry, Quota, join
 
@@ -181,6 +181,7 @@ class RemoteTree:
             properties.forget(tx, self.account, place)
             locks.forget(tx, self.account, place)
             listings.changed(tx, self._row.id, path)
+            shares.path_removed(tx, self.account, place)
 
         await self._reach.database.write(forget)
 
@@ -194,6 +195,7 @@ class RemoteTree:
             properties.move(tx, self.account, before, after)
             locks.forget(tx, self.account, before)
             listings.changed(tx, self._row.id, source, target)
+            passing_on.moved(tx, self.account, before, after)
 
         await self._reach.database.write(follow)
         return new

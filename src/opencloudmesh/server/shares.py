@@ -2,11 +2,14 @@
 
 The secret opens the resource while the share is in one of `LIVE`; permissions are evaluated here, on the owner's
 side, at every access. Telling the peer is part of each change (outbox).
+
+A reshare is never wider than what it passes on (`bounds`), and ends with it, in the same transaction.
 """
 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Any
 
@@ -14,18 +17,18 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
-from opencloudmesh.protocol.notifications import RESHARE_CHANGE_PERMISSION, SHARE_UNSHARED
 from opencloudmesh.protocol.obligations import check_share_type
-from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, MUST_USE_MFA, PERMISSIONS, READ, WRITE
-from opencloudmesh.protocol.signatures import REPLAY_WINDOW
-from opencloudmesh.server import audit, contacts, locks, news, outbox, peers, policy
+from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, MUST_USE_MFA, READ, WRITE
+from opencloudmesh.server import audit, bounds, contacts, locks, news, notices, outbox, peers, policy
 from opencloudmesh.server.accounts import USER
+from opencloudmesh.server.bounds import Bounds
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import shares, tokens
 from opencloudmesh.server.subtrees import at_or_below
 
 PENDING, SENT, ACCEPTED, DECLINED = "pending", "sent", "accepted", "declined"
 FAILED, UNSHARED, EXPIRED = "failed", "unshared", "expired"
+PASSED_ON = "passed-on"  # what they received is shared on by its owner's server, as ours asked
 
 # (state, what happens) -> state. What is not here is refused.
 TRANSITIONS = {
@@ -38,6 +41,7 @@ TRANSITIONS = {
     (SENT, "declined"): DECLINED,
     (ACCEPTED, "declined"): DECLINED,  # the receiver left
     (FAILED, "retried"): PENDING,
+    (PENDING, "passed on"): PASSED_ON,
     (PENDING, "changed"): PENDING,
     (SENT, "changed"): SENT,
     (ACCEPTED, "changed"): ACCEPTED,
@@ -47,11 +51,14 @@ TRANSITIONS = {
     (DECLINED, "unshared"): UNSHARED,
     (FAILED, "unshared"): UNSHARED,
     (EXPIRED, "unshared"): UNSHARED,
+    (PASSED_ON, "unshared"): UNSHARED,
     (PENDING, "expired"): EXPIRED,
     (SENT, "expired"): EXPIRED,
     (ACCEPTED, "expired"): EXPIRED,
+    (PASSED_ON, "expired"): EXPIRED,
 }
 LIVE = (PENDING, SENT, ACCEPTED)
+IN_FORCE = (*LIVE, PASSED_ON)  # somebody has it, from here or from its owner's server
 
 FAILING_AFTER = 900  # seconds for which a peer may be away before the owner is told
 
@@ -80,40 +87,40 @@ def offer(
     link: str | None = None,
     mfa: bool = False,
     batch: str | None = None,
+    source: bounds.Source = bounds.OWN,
 ) -> Row:
     """A person shares a file or folder with somebody, or a group. The peer is told as soon as the worker gets to it.
 
     `link` is the id of the link by which a visitor took it; with `mfa`, only a server is told that promises that who
-    opens it has passed a second factor. Raises `Invalid` naming the wrong fields, `Denied` by the policy, `Conflict`
-    where it is shared with that person already, `Forbidden` for a group where it is known that the server takes none.
+    opens it has passed a second factor. A reshare names its `source`, and ends with that at the latest. Raises
+    `Invalid` naming the wrong fields, `Denied` by the policy, `Conflict` where it is shared with that person already,
+    `Forbidden` for a group where it is known that the server takes none.
     """
-    wrong = wrong_terms(tx, permissions, expiration)
+    wrong = bounds.wrong_terms(tx, permissions, expiration, source.bounds)
     if not path:
         wrong.append(FieldError("path", "INVALID"))
     if wrong:
         raise Invalid("The share is not complete.", fields=wrong)
     _check_recipient(tx, owner, path, resource_type, share_with, share_type)
-    share_id = tx.id()
+    granted, ends = source.bounds.narrowed(permissions, expiration)
     row = {
-        "id": share_id,
         "owner": owner,
         "path": path,
         "resource_type": resource_type,
         "share_with": str(share_with),
         "share_type": share_type,
         "host": share_with.host,
-        "permissions": granted_by(permissions),
+        "permissions": granted,
         "description": description,
-        "expiration": expiration,
+        "expiration": ends,
         "secret": tx.secret(),
         "state": PENDING,
         "link": link,
         "batch": batch,
-        "requirements": [MUST_USE_MFA] if mfa else [],
+        "requirements": sorted(source.bounds.requirements | ({MUST_USE_MFA} if mfa else set())),
+        **source.columns,
     }
-    tx.run(shares.insert().values(**row, created=tx.now, changed=tx.now))
-    outbox.put(tx, host=share_with.host, kind=outbox.SHARE, subject=share_id)
-    return get(tx, share_id)
+    return _store(tx, row, source.ask)
 
 
 def get(tx: Tx, share_id: str, *, owner: str | None = None) -> Row:
@@ -129,7 +136,7 @@ def is_shared(tx: Tx, owner: str, path: str, share_with: Address, share_type: st
     """Whether that very file or folder is shared with that person, or that group."""
     with_them = (shares.c.share_with == str(share_with), shares.c.share_type == share_type)
     mine = (shares.c.owner == owner, shares.c.path == path, *with_them)
-    return tx.one(sa.select(shares.c.id).where(*mine, shares.c.state.in_(LIVE)).limit(1)) is not None
+    return tx.one(sa.select(shares.c.id).where(*mine, shares.c.state.in_(IN_FORCE)).limit(1)) is not None
 
 
 def listing(tx: Tx, owner: str | None = None, *, host: str | None = None) -> list[Row]:
@@ -158,22 +165,24 @@ def change(
     row = get(tx, share_id, owner=owner)
     given = frozenset(row.permissions) if permissions is None else permissions
     ends = row.expiration if isinstance(expiration, Keep) else expiration
-    wrong = wrong_terms(tx, given, None if ends == row.expiration else ends)
+    limits = bounds.over(tx, row)
+    ends = limits.expiration if ends is None else ends
+    wrong = bounds.wrong_terms(tx, given, None if ends == row.expiration else ends, limits)
     if wrong:
         raise Invalid("The share cannot be changed so.", fields=wrong)
-    granted = granted_by(given)
+    granted = bounds.granted_by(given)
+    return row if (granted, ends) == _terms(row) else _grant(tx, row, granted, ends)
+
+
+def narrow(tx: Tx, row: Row, limits: Bounds) -> None:
+    """A reshare becomes as narrow as what it passes on."""
+    granted, ends = limits.narrowed(row.permissions, row.expiration)
     if (granted, ends) == _terms(row):
-        return row
-    changed = _change(tx, row, "changed", permissions=granted, expiration=ends)
-    if WRITE not in granted:
-        locks.release_all(tx, row.owner, principal(row))
-    reason = f"{', '.join(granted)}; until {'ever' if ends is None else ends}"
-    audit.record(
-        tx, "share", "here", host=row.host, account=row.owner, who=row.share_with, subject=row.id, reason=reason
-    )
-    if row.state != PENDING:  # else it is told of with what is in force then
-        _tell_changed(tx, changed)
-    return changed
+        return
+    if row.state == PASSED_ON:  # the owner's server has done the same; this is what our person sees of it
+        tx.run(shares.update().where(shares.c.id == row.id).values(permissions=granted, expiration=ends))
+    else:
+        _grant(tx, row, granted, ends)
 
 
 def unshare(tx: Tx, share_id: str, *, owner: str | None = None) -> Row:
@@ -181,9 +190,22 @@ def unshare(tx: Tx, share_id: str, *, owner: str | None = None) -> Row:
     row = get(tx, share_id, owner=owner)
     if row.state == UNSHARED:
         raise NotFound("There is no such share.")
+    return end(tx, row)
+
+
+def end(tx: Tx, row: Row, event: str = "unshared", *, told: str = "") -> Row:
+    """A share ends, and with it all that were shared on from it; nothing happens to one that has ended so already.
+
+    Everybody concerned is told, but for the server `told`, from which we know it.
+    """
+    row = get(tx, row.id)  # it may have ended with another one
+    if (row.state, event) not in TRANSITIONS:
+        return row
     if row.state in LIVE:
-        _tell_unshared(tx, row)
-    return _change(tx, row, "unshared", error=None)
+        notices.ended(tx, row, answered=row.state != PENDING)
+    if row.state in IN_FORCE:
+        notices.undone(tx, row, told)
+    return _change(tx, row, event, error=None)
 
 
 def path_removed(tx: Tx, owner: str, path: str, *, by_owner: bool = True) -> None:
@@ -191,18 +213,23 @@ def path_removed(tx: Tx, owner: str, path: str, *, by_owner: bool = True) -> Non
 
     Where it was not the owner who removed it, but somebody who may write there, the owner is told.
     """
-    query = sa.select(shares).where(shares.c.owner == owner, at_or_below(shares.c.path, path), shares.c.state.in_(LIVE))
-    for row in tx.all(query):
-        unshare(tx, row.id)
+    of_it = (shares.c.owner == owner, at_or_below(shares.c.path, path), shares.c.state.in_(IN_FORCE))
+    for row in tx.all(sa.select(shares).where(*of_it)):
+        end(tx, row)
         if not by_owner:
             inform(tx, row, news.MY_LOST)
+
+
+def passed_on(tx: Tx, share_id: str, at_owner: dict[str, str]) -> Row:
+    """The owner's server shares on what our person received, as it was asked to; `at_owner` is what it calls that."""
+    return _change(tx, get(tx, share_id), "passed on", at_owner=at_owner, error=None)
 
 
 def delivered(tx: Tx, share_id: str, recipient_name: str, *, told: Row | None = None) -> None:
     """The peer has taken the share; `told`: as it was when the message was written."""
     row = get(tx, share_id)
     if told is not None and row.state in LIVE and _terms(row) != _terms(told):
-        _tell_changed(tx, row)
+        notices.changed(tx, row)
     if row.failing_since is not None:
         reached(tx, row.id)
     values = {"recipient_name": recipient_name or row.recipient_name, "error": None}
@@ -242,6 +269,8 @@ def try_again(tx: Tx, share_id: str) -> None:
     row = get(tx, share_id)
     if row.state != FAILED:
         return
+    if row.parent or row.received:  # what it passes on may have changed, or ended
+        raise Conflict("It was shared on: it has to be shared on anew.")
     if is_shared(tx, row.owner, row.path, Address.parse(row.share_with)):
         raise Conflict(f"This is shared with {row.share_with} anew.")
     _change(tx, row, "retried", error=None)
@@ -260,9 +289,8 @@ def answered(tx: Tx, row: Row, answer: str) -> None:
 
 def expire(tx: Tx) -> None:
     """Ends the shares whose time has come."""
-    for row in tx.all(sa.select(shares).where(shares.c.state.in_(LIVE), shares.c.expiration <= tx.now)):
-        _tell_unshared(tx, row)
-        _change(tx, row, "expired")
+    for row in tx.all(sa.select(shares).where(shares.c.state.in_(IN_FORCE), shares.c.expiration <= tx.now)):
+        end(tx, row, "expired")
         inform(tx, row, news.MY_EXPIRED)
 
 
@@ -305,21 +333,6 @@ def principal(row: Row) -> str:
     return f"share:{row.id}"
 
 
-def wrong_terms(tx: Tx, permissions: frozenset[str], expiration: int | None) -> list[FieldError]:
-    """What is wrong with the terms on which somebody gives something, here or by a link."""
-    wrong = []
-    if not permissions or not permissions <= PERMISSIONS:
-        wrong.append(FieldError("permissions", "INVALID"))
-    if expiration is not None and expiration <= tx.now:
-        wrong.append(FieldError("expiration", "INVALID"))
-    return wrong
-
-
-def granted_by(permissions: frozenset[str]) -> list[str]:
-    """As stored: there is nothing without reading."""
-    return sorted(permissions | {READ})
-
-
 def _check_recipient(tx: Tx, owner: str, path: str, resource_type: str, share_with: Address, share_type: str) -> None:
     """Raises `Denied`, `Forbidden`, `Conflict`. Of a peer that is not known well enough the worker finds out."""
     policy.admit(tx, "share", "out", share_with.host, account=owner, address=str(share_with))
@@ -328,6 +341,14 @@ def _check_recipient(tx: Tx, owner: str, path: str, resource_type: str, share_wi
         check_share_type(peer, share_type, resource_type)
     if is_shared(tx, owner, path, share_with, share_type):
         raise Conflict(f"This is shared with {share_with} already.")
+
+
+def _store(tx: Tx, row: dict[str, Any], ask: str) -> Row:
+    share_id = tx.id()
+    tx.run(shares.insert().values(id=share_id, **row, created=tx.now, changed=tx.now))
+    kind = outbox.RESHARE if ask else outbox.SHARE
+    outbox.put(tx, host=ask or row["host"], kind=kind, subject=share_id)
+    return get(tx, share_id)
 
 
 def _terms(row: Row) -> tuple[list[str], int | None]:
@@ -342,20 +363,24 @@ def _fails(tx: Tx, row: Row, reason: str) -> None:
         inform(tx, row, news.FAILING, once=True)
 
 
-def _tell_changed(tx: Tx, row: Row) -> None:
-    """What is in force, and how this peer calls it, is looked at when it is sent."""
-    message = outbox.notification(RESHARE_CHANGE_PERMISSION, row.resource_type, row.id, row.secret)
-    outbox.put(tx, host=row.host, kind=outbox.NOTIFICATION, subject=row.id, message=message)
+def _grant(tx: Tx, row: Row, granted: list[str], ends: int | None) -> Row:
+    changed = _change(tx, row, "changed", permissions=granted, expiration=ends)
+    if WRITE not in granted:
+        locks.release_all(tx, row.owner, principal(row))
+    reason = f"{', '.join(granted)}; until {'ever' if ends is None else ends}"
+    audit.record(
+        tx, "share", "here", host=row.host, account=row.owner, who=row.share_with, subject=row.id, reason=reason
+    )
+    if row.state != PENDING:  # else it is told of with what is in force then
+        notices.changed(tx, changed)
+    for child in _children(tx, row):
+        narrow(tx, child, bounds.of_share(changed))
+    return changed
 
 
-def _tell_unshared(tx: Tx, row: Row) -> None:
-    """A peer that has not answered yet may hear of the share only after this, from a message that was on its way for
-    long. So it is told again when that message's signature is too old to be taken.
-    """
-    grantee = {"grantee": Address.parse(row.share_with).identifier}  # oCIS finds the share by it
-    message = outbox.notification(SHARE_UNSHARED, row.resource_type, row.id, row.secret, grantee)
-    for after in (0, REPLAY_WINDOW) if row.state == PENDING else (0,):
-        outbox.put(tx, host=row.host, kind=outbox.NOTIFICATION, subject=row.id, message=message, after=after)
+def _children(tx: Tx, row: Row) -> Sequence[Row]:
+    """The shares in force that were shared on from one."""
+    return tx.all(sa.select(shares).where(shares.c.parent == row.id, shares.c.state.in_(IN_FORCE)))
 
 
 def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
@@ -370,4 +395,6 @@ def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
         news.take_back(tx, row.owner, news.FAILING, row.id)
         tx.run(tokens.delete().where(tokens.c.share == row.id))
         locks.release_all(tx, row.owner, principal(row))
+        for child in _children(tx, row):
+            end(tx, child, "expired" if state == EXPIRED else "unshared")
     return get(tx, row.id)

@@ -5,7 +5,7 @@ Names are those of the protocol. Secrets are not in them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +35,7 @@ def share(row: Row) -> dict[str, Any]:
 
     `mfa`: it opens only after a second factor.
     `failingSince`: since when the other server cannot be told of it or of a change, while that is still tried.
+    A reshare has a `parent`, the share of whoever it was that shared it on (`sharedBy`), or is of something `received`.
     """
     return {
         "id": row.id,
@@ -49,6 +50,9 @@ def share(row: Row) -> dict[str, Any]:
         "description": row.description,
         "expiration": row.expiration,
         "mfa": MUST_USE_MFA in row.requirements,
+        "parent": row.parent,
+        "sharedBy": row.shared_by,
+        "received": row.received,
         "error": row.error,
         "failingSince": row.failing_since,
         "link": row.link,
@@ -57,10 +61,27 @@ def share(row: Row) -> dict[str, Any]:
     }
 
 
+def tree(rows: Iterable[Row]) -> list[tuple[int, Row]]:
+    """Rows of `shares` in their order, each followed by those that were shared on from it, with the depth of each."""
+    listed = list(rows)
+    ids = {row.id for row in listed}
+    below: dict[str | None, list[Row]] = {}
+    for row in listed:
+        below.setdefault(row.parent if row.parent in ids else None, []).append(row)
+    found, waiting = [], [(0, row) for row in reversed(below.get(None, []))]
+    while waiting:
+        depth, row = waiting.pop()
+        found.append((depth, row))
+        waiting += [(depth + 1, child) for child in reversed(below.get(row.id, []))]
+    return found
+
+
 def received(row: Row) -> dict[str, Any]:
     """A row of `received`. `verified` says how the sender is known, `path` where it is in the tree.
 
-    `group`: of ours that it is for. `stranger`: the sender was let in with a warning, and is no contact.
+    `group`: of ours that it is for. Who it belongs to and who shared it on (`sharedBy`) may be people at other servers
+    than `vouchedBy`, which says so and which alone is known. `stranger`: the sender was let in with a warning, and is
+    no contact.
     """
     return {
         "id": row.id,
@@ -72,6 +93,8 @@ def received(row: Row) -> dict[str, Any]:
         "owner": row.owner,
         "ownerDisplayName": row.owner_name,
         "group": row.group,
+        "sharedBy": row.shared_by,
+        "vouchedBy": row.host,
         "permissions": row.permissions,
         "description": row.description,
         "expiration": row.expiration,

@@ -22,17 +22,16 @@ from opencloudmesh.client.access import Gone
 from opencloudmesh.protocol.dialects import DIALECTS, OTHER_FORM, Dialect, dialect_of
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import (
-    EgressDenied,
-    Forbidden,
+    BadAnswer,
     NotFound,
     OcmError,
     Refused,
     Unavailable,
-    Unreachable,
 )
 from opencloudmesh.protocol.notifications import CHANGES
 from opencloudmesh.protocol.obligations import check_share_type, obligations
 from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, MUST_USE_MFA
+from opencloudmesh.protocol.reshares import ReshareAnswer
 from opencloudmesh.protocol.shares import NewShare, ShareAnswer
 from opencloudmesh.protocol.wire import Response
 from opencloudmesh.server import (
@@ -46,10 +45,12 @@ from opencloudmesh.server import (
     mailing,
     news,
     outbox,
+    outcomes,
     outgoing,
     peers,
     policy,
     received,
+    reshares,
     sessions,
     shares,
     tickets,
@@ -61,7 +62,6 @@ from opencloudmesh.server.context import Context
 from opencloudmesh.server.copying import Copier
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.federation import Watch
-from opencloudmesh.server.policy import Denied
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,6 @@ POLL = 1.0  # seconds; gestures of this process wake the worker at once, those o
 CHORES = 60.0  # seconds
 PER_HOST = 4  # deliveries to one peer at a time
 AT_ONCE = 128
-PATIENCE_WITH_401 = 3  # tries: the peer may not have been able to fetch our keys
 
 Row = sa.Row[Any]
 
@@ -85,6 +84,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._kinds: dict[str, Callable[[Row], Awaitable[None]]] = {
             outbox.SHARE: self._tell_share,
+            outbox.RESHARE: self._ask_owner,
             outbox.NOTIFICATION: self._tell_notification,
             outbox.REQUEST: self._tell_request,
             outbox.PROBE: self._probe,
@@ -145,7 +145,7 @@ class Worker:
             failure = None
         try:
             if failure is not None:
-                record = _never if _is_final(failure, row) else _later
+                record = outcomes.never if outcomes.is_final(failure, row) else outcomes.later
                 await self._context.database.write(lambda tx: record(tx, row, failure))
         except Unavailable as error:
             log.warning("what became of delivery %d could not be stored: %s", row.id, error.message)
@@ -183,7 +183,7 @@ class Worker:
 
         def record(tx: Tx) -> None:
             shares.delivered(tx, row.subject, name, told=share)
-            _delivered(tx, row)
+            outcomes.delivered(tx, row)
 
         await write(record)
 
@@ -205,6 +205,39 @@ class Worker:
         await self._context.database.write(lambda tx: peers.learn(tx, host, {"family": other.family}))
         return answer
 
+    async def _ask_owner(self, row: Row) -> None:
+        """The owner's server is asked to share on what one of ours received; else ours does it itself."""
+        read, write = self._context.database.read, self._context.database.write
+        share = await read(lambda tx: shares.get(tx, row.subject))
+        if share.state != shares.PENDING:
+            await write(lambda tx: outbox.done(tx, row.id))
+            return
+        await read(lambda tx: policy.refuse_denied(tx, "share", row.host, "out"))
+        given = await read(lambda tx: received.get(tx, share.received))
+        peer = await self._context.lookup.discover(row.host)
+        dialect = await self._dialect(row.host, peer)
+        message = outgoing.reshare_request(share, given, dialect)
+        answer, refusal = None, ""
+        if message is not None:
+            try:
+                answer = ReshareAnswer.parse((await self._post(peer, peer.end_point + "/notifications", message)).body)
+            except (Refused, BadAnswer) as refused:  # also by servers that know of no such thing
+                if isinstance(refused, Refused) and not outcomes.is_final(refused, row):
+                    raise
+                refusal = refused.message
+
+        def record(tx: Tx) -> None:
+            outbox.done(tx, row.id)
+            if message is not None:
+                peers.reached(tx, row.host)
+                outcomes.record(tx, row, "refused" if refusal else "done", refusal or f"with {share.share_with}")
+            if answer is None:
+                reshares.not_granted(tx, row.subject)
+            else:
+                reshares.granted(tx, row.subject, answer)
+
+        await write(record)
+
     async def _tell_notification(self, row: Row) -> None:
         await self._context.database.read(lambda tx: policy.refuse_denied(tx, "notification", row.host, "out"))
         peer = await self._context.lookup.discover(row.host)
@@ -216,7 +249,7 @@ class Worker:
         await self._post(peer, peer.end_point + "/notifications", message)
 
         def record(tx: Tx) -> None:
-            _delivered(tx, row)
+            outcomes.delivered(tx, row)
             shares.reached(tx, row.subject)
 
         await self._context.database.write(record)
@@ -231,7 +264,7 @@ class Worker:
         await self._post(peer, peer.end_point + "/request-share", row.message)
 
         def record(tx: Tx) -> None:
-            _delivered(tx, row)
+            outcomes.delivered(tx, row)
             with contextlib.suppress(NotFound):  # taken off the list meanwhile
                 asked.delivered(tx, row.subject)
 
@@ -249,7 +282,7 @@ class Worker:
         share = await self._context.database.read(lambda tx: received.get(tx, row.subject))
         if share.state == received.ACCEPTED:
             await self._context.probe(share)
-        await self._context.database.write(lambda tx: _delivered(tx, row))
+        await self._context.database.write(lambda tx: outcomes.delivered(tx, row))
 
     async def _confirm(self, row: Row) -> None:
         """Looks again at a share that was not there; only while its server is well, it has ended."""
@@ -263,7 +296,7 @@ class Worker:
                 ended = peer.enabled
 
         def record(tx: Tx) -> None:
-            _delivered(tx, row)
+            outcomes.delivered(tx, row)
             if ended:
                 received.gone(tx, row.subject)
 
@@ -294,75 +327,6 @@ class Worker:
             except Exception:
                 log.exception("the chores could not be done")
             await asyncio.sleep(CHORES)
-
-
-def _is_final(failure: OcmError, row: Row) -> bool:
-    """Whether it makes no sense to try again. A 401 may come from a peer that could not fetch our keys just then."""
-    if isinstance(failure, Refused) and failure.peer_status == 401:
-        return bool(row.attempts >= PATIENCE_WITH_401)
-    return isinstance(failure, (Refused, Forbidden, EgressDenied, NotFound))
-
-
-def _delivered(tx: Tx, row: Row) -> None:
-    outbox.done(tx, row.id)
-    peers.reached(tx, row.host)
-    _audit(tx, row, "done", row.message.get("type", ""))
-
-
-def _audit(tx: Tx, row: Row, outcome: audit.Outcome, reason: str) -> None:
-    if row.kind in audit.EVENTS:
-        whose, subject = _person(tx, row.subject), row.subject
-        audit.record(tx, row.kind, "out", outcome, host=row.host, account=whose, subject=subject, reason=reason)
-
-
-def _person(tx: Tx, subject: str) -> str:
-    """Whose share the message is about."""
-    with contextlib.suppress(NotFound):
-        return str(shares.get(tx, subject).owner)
-    with contextlib.suppress(NotFound):
-        return str(received.get(tx, subject).account)
-    with contextlib.suppress(NotFound):
-        return str(asked.get(tx, subject).account)
-    return ""
-
-
-def _later(tx: Tx, row: Row, error: OcmError) -> None:
-    """It will be tried again, until it is given up."""
-    again = outbox.postpone(tx, row, error.message, retry_after=error.retry_after)
-    if isinstance(error, Unreachable):
-        peers.failed(tx, row.host, error.message)
-    if not again:
-        _audit(tx, row, "failed", error.message)
-    if not again and row.kind == outbox.MAIL:
-        mailing.not_sent(tx, row, error.message, refused=False)
-    _not_delivered(tx, row, error, final=not again)
-    if row.kind == outbox.NOTIFICATION:
-        with contextlib.suppress(NotFound):
-            shares.not_told(tx, row.subject, error.message)
-
-
-def _never(tx: Tx, row: Row, error: OcmError) -> None:
-    """The peer's no is final. A refused notification is no error: several families know only some of them."""
-    log.info("%s: %s to %s is dropped: %s", row.kind, row.subject, row.host, error.message)
-    if row.kind == outbox.MAIL:
-        mailing.not_sent(tx, row, error.message, refused=True)
-        return
-    outbox.done(tx, row.id)
-    if isinstance(error, Denied):
-        error.record(tx)
-    else:
-        _audit(tx, row, "failed", error.message)
-    _not_delivered(tx, row, error, final=True)
-    if row.kind == outbox.NOTIFICATION and isinstance(error, Refused):
-        shares.reached(tx, row.subject)
-
-
-def _not_delivered(tx: Tx, row: Row, error: OcmError, *, final: bool) -> None:
-    """The person sees why at the row that the message is about."""
-    gestures = {outbox.SHARE: shares.not_delivered, outbox.REQUEST: asked.not_delivered}
-    if row.kind in gestures:
-        with contextlib.suppress(NotFound):
-            gestures[row.kind](tx, row.subject, error.message, final=final)
 
 
 def _tidy(tx: Tx) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from opencloudmesh.protocol.address import Address
-from opencloudmesh.protocol.errors import Invalid
-from opencloudmesh.server import accounts, batches, circles, disk, received, shares, views
+from opencloudmesh.protocol.errors import Invalid, NotFound
+from opencloudmesh.server import accounts, batches, circles, disk, listings, received, reshares, shares, views
 from opencloudmesh.server.accounts import GROUP, USER
 from opencloudmesh.server.cli.circles import show_batches
 from opencloudmesh.server.cli.common import data_option, end, json_option, opened, permissions_of, show
+from opencloudmesh.server.config import Config
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.storage import Storage
 from opencloudmesh.server.trees import SHARE, WRITE, clean_path
@@ -34,14 +35,20 @@ RECEIVED_COLUMNS = ("id", "state", "name", "sender", "permissions", "path")
 @click.option("--description", default="", help="A few words to them.")
 def share(data: str, as_json: bool, path: str, share_with: str, owner: str, group: bool, write: bool, reshare: bool,
           expires: str | None, mfa: bool, description: str) -> None:  # fmt: skip
-    """Share PATH of a person's files with USER@HOST, or with each contact in one of their circles."""
+    """Share PATH of a person's files with USER@HOST, or with each contact in one of their circles.
+
+    What they received is shared on.
+    """
     with opened(data) as (config, database):
         own = Address(database.read_now(lambda tx: accounts.get(tx, owner)).id, config.own_host)
         cleaned = clean_path(path)
+        given = database.read_now(lambda tx: received.mounted_over(tx, owner, cleaned))
         common: dict[str, Any] = {
             "owner": owner,
             "path": cleaned,
-            "resource_type": "folder" if disk.is_folder(Storage(config.data).stat(owner, cleaned)) else "file",
+            "resource_type": _kind(config, owner, cleaned)
+            if given is None
+            else database.read_now(lambda tx: _kind_seen(tx, given, cleaned)),
             "permissions": permissions_of(write, reshare),
             "description": description,
             "expiration": end(expires) if expires else None,
@@ -55,8 +62,25 @@ def share(data: str, as_json: bool, path: str, share_with: str, owner: str, grou
         address, share_type = Address.parse(share_with), GROUP if group else USER
         if address == own:
             raise Invalid("This is their own address.")
-        row = database.write_now(lambda tx: shares.offer(tx, share_with=address, share_type=share_type, **common))
+        terms = {**common, "share_with": address, "share_type": share_type}
+        if given is None:
+            row = database.write_now(lambda tx: shares.offer(tx, **terms))
+        else:
+            row = database.write_now(lambda tx: reshares.pass_on(tx, own_host=config.own_host, **terms))
         show([views.share(row)], SHARE_COLUMNS, as_json=as_json, one=True)
+
+
+def _kind(config: Config, owner: str, path: str) -> str:
+    return "folder" if disk.is_folder(Storage(config.data).stat(owner, path)) else "file"
+
+
+def _kind_seen(tx: Tx, given: received.Row, path: str) -> str:
+    """What was last seen of something received: no server is asked from here. Raises `NotFound`."""
+    inner = path[len(given.path) :].lstrip("/")
+    seen = listings.one(tx, given.id, inner)
+    if seen is None and inner:
+        raise NotFound("There is no such file or folder, or nobody has looked at it yet.")
+    return given.resource_type if seen is None else "folder" if seen.is_folder else "file"
 
 
 @click.command("shares")
@@ -67,7 +91,10 @@ def list_shares(data: str, as_json: bool, owner: str | None) -> None:
     """List what is shared with people elsewhere."""
     with opened(data) as (_, database):
         rows = database.read_now(lambda tx: shares.listing(tx, owner))
-        show([views.share(row) for row in rows], SHARE_COLUMNS, as_json=as_json)
+        found = [(depth, views.share(row)) for depth, row in views.tree(rows)]
+        if not as_json:  # whoever has it by somebody else is set off below them
+            found = [(depth, {**row, "shareWith": "  " * depth + row["shareWith"]}) for depth, row in found]
+        show([row for _, row in found], SHARE_COLUMNS, as_json=as_json)
 
 
 @click.command("received")

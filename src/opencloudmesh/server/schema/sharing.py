@@ -30,6 +30,13 @@ shares = Table(
     Column("link", String(36), index=True),  # by which a visitor took it to their own cloud
     Column("share_type", String(16), nullable=False, server_default="user"),  # whom share_with is: user | group
     Column("batch", String(36), index=True),  # of which it is one
+    # A reshare is of one of two kinds. Somebody with whom a share of ours is shared asked for another one like it:
+    Column("parent", String(36), index=True),  # the share that they have
+    Column("shared_by", Text),  # their address
+    Column("sender_id", Text),  # what their server calls the new one
+    # Or one of ours shares on what they received:
+    Column("received", String(36), index=True),  # the received share that it leads through
+    Column("at_owner", JSON),  # where the owner's server gives it: the `provider_id` and the `secret` of it there
     Index(None, "owner", "path"),
 )
 
@@ -88,6 +95,7 @@ received = Table(
     Column("group", String(64), index=True),  # of ours that it was offered to; null: to the person alone
     Column("parts", JSON, nullable=False, server_default="{}"),  # how to use those besides webdav, secrets included
     Column("said", BigInteger),  # when the newest message that said its terms was signed
+    Column("shared_by", Text),  # who shared it on, at whichever server, as the sender says
     UniqueConstraint("account", "path"),
     Index(None, "host", "provider_id"),  # not unique: Seafile calls all of its shares by one id
 )

@@ -61,7 +61,7 @@ async def shared(context: Context, doors: Doors, request: Request) -> Response:
     if is_link:
         await doors.link(request, row, given.password if given else "")
         return await _linked(context, request, row)
-    share, tree = row, context.shared_tree(row)
+    share, tree = row, await context.shared_tree(row)
     response = await _below(context, request, share.id, tree, shares.principal(share))
     mesh.info("in  %s %s of the share with %s: %d", request.method, share.path, share.share_with, response.status_code)
     return response

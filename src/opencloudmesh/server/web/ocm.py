@@ -1,7 +1,7 @@
 """Messages from other servers. Who sent one is found out by `senders.authenticate` before a gesture sees it.
 
     POST /ocm/shares            Share Creation Notification
-    POST /ocm/notifications     accepted, declined, unshared, changed; a contact has ended
+    POST /ocm/notifications     accepted, declined, unshared, changed, to be shared on; a contact has ended
     POST /ocm/invite-accepted   somebody elsewhere took an invite of one of our people
     POST /ocm/request-share     somebody elsewhere asks one of our people for a share
     POST /ocm/token             a short-lived token for the secret of a share (code flow)
@@ -26,7 +26,7 @@ from starlette.routing import Route
 from opencloudmesh.protocol import wire
 from opencloudmesh.protocol.errors import Conflict, Forbidden, Invalid, NotFound, SignatureError, Unauthenticated
 from opencloudmesh.protocol.invites import InviteAccepted
-from opencloudmesh.protocol.notifications import Notification
+from opencloudmesh.protocol.notifications import REQUEST_RESHARE, Notification
 from opencloudmesh.protocol.share_requests import ShareRequest
 from opencloudmesh.protocol.shares import NewShare
 from opencloudmesh.protocol.tokens import TokenError, TokenRequest
@@ -53,6 +53,7 @@ from opencloudmesh.server.web.senders import Sender, authenticate, speaks_for
 
 mesh = logging.getLogger("opencloudmesh.mesh")
 
+RESHARES = 60  # requests of one server to share something on, in a minute
 REFUSALS = (Invalid, Unauthenticated, Forbidden, NotFound)
 
 Answer = dict[str, Any]
@@ -61,8 +62,11 @@ Gesture = Callable[[Context, Sender, wire.Request], Awaitable[Answer]]
 
 async def receive_share(context: Context, sender: Sender, message: wire.Request) -> Answer:
     """A share for one of our people, or for a group of them."""
-    share, config = NewShare.parse(message.body), context.config
-    await speaks_for(context, sender, {"sender": share.sender.host, "owner": share.owner.host})
+    share, config = NewShare.parse(message.body).told_by(sender.host), context.config
+    said_of = {"sender": share.sender.host}
+    if sender.host not in (None, share.sender.host):
+        said_of["owner"] = share.owner.host
+    await speaks_for(context, sender, said_of)
 
     def receive(tx: Tx) -> Answer:
         sender.admit(tx)
@@ -95,9 +99,19 @@ async def receive_notification(context: Context, sender: Sender, message: wire.R
 
     def receive(tx: Tx) -> Answer:
         sender.admit(tx)
-        notifications.receive(tx, notification, signed_by=sender.host, verified=sender.how, said=sender.said)
-        return {}
+        return notifications.receive(
+            tx,
+            notification,
+            own_host=context.config.own_host,
+            signed_by=sender.host,
+            verified=sender.how,
+            said=sender.said,
+        )
 
+    if notification.type == REQUEST_RESHARE:  # it makes us write to others
+        key = f"reshares of {sender.counts_as}"
+        context.limits.check(key, RESHARES, "Too much is being shared on. Wait a minute.")
+        context.limits.count(key, RESHARES)
     with _guesses(context, sender, f"share {notification.provider_id}", signed=False):
         return await context.commit(receive)
 

@@ -13,7 +13,7 @@ from typing import Any
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound
 from opencloudmesh.protocol.fields import MAX_TIME, Fields
-from opencloudmesh.server import shares
+from opencloudmesh.server import received, reshares, shares
 from opencloudmesh.server.accounts import SHARE_TYPES, USER, Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
@@ -107,21 +107,35 @@ async def offer(context: Context, account: Account, wanted: NewShare) -> shares.
     """The person shares it. Raises what `shares.offer` raises, `Invalid` for what is not there, `Forbidden`."""
     if wanted.share_with == Address(account.id, context.config.own_host):
         raise Invalid("This is your own address.", fields=[FieldError("shareWith", "INVALID")])
-    folder = await is_folder(context, account, wanted.path)
-    return await context.commit(
-        lambda tx: shares.offer(
-            tx,
-            owner=account.id,
-            path=wanted.path,
-            resource_type="folder" if folder else "file",
-            share_with=wanted.share_with,
-            share_type=wanted.share_type,
-            permissions=wanted.permissions,
-            description=wanted.description,
-            expiration=wanted.expiration,
-            mfa=wanted.mfa,
-        )
-    )
+    terms: dict[str, Any] = {
+        "owner": account.id,
+        "path": wanted.path,
+        "share_with": wanted.share_with,
+        "share_type": wanted.share_type,
+        "permissions": wanted.permissions,
+        "description": wanted.description,
+        "expiration": wanted.expiration,
+        "mfa": wanted.mfa,
+    }
+    folder, given = await look_at(context, account, wanted.path)
+    kind = "folder" if folder else "file"
+    if given is None:
+        return await context.commit(lambda tx: shares.offer(tx, resource_type=kind, **terms))
+    own_host = context.config.own_host
+    return await context.commit(lambda tx: reshares.pass_on(tx, resource_type=kind, own_host=own_host, **terms))
+
+
+async def look_at(context: Context, account: Account, path: str) -> tuple[bool, received.Row | None]:
+    """Whether what is to be shared is a folder, and what the person received that it is, or is a part of.
+
+    Raises `Invalid` where there is nothing.
+    """
+    given = await context.database.read(lambda tx: received.mounted_over(tx, account.id, path))
+    if given is None:
+        return await is_folder(context, account, path), None
+    with suppress(NotFound):
+        return (await context.tree(account).stat(path)).is_folder, given
+    raise Invalid("There is no such file or folder.", fields=[FieldError("path", "NOT_FOUND")])
 
 
 async def is_folder(context: Context, account: Account, path: str) -> bool:

@@ -91,6 +91,9 @@ SCHEMAS: dict[str, Schema] = {
             "description": TEXT,
             "expiration": MAYBE_MOMENT,
             "mfa": MFA,
+            "parent": {**MAYBE_TEXT, "description": "the share from which it was shared on"},
+            "sharedBy": {**MAYBE_TEXT, "description": "OCM Address of who shared it on"},
+            "received": {**MAYBE_TEXT, "description": "what I received, of which I shared this on"},
             "error": {**MAYBE_TEXT, "description": "why it is not where it should be"},
             "failingSince": {
                 **MAYBE_MOMENT,
@@ -120,6 +123,8 @@ SCHEMAS: dict[str, Schema] = {
             "owner": TEXT,
             "ownerDisplayName": TEXT,
             "group": {**MAYBE_TEXT, "description": "the group here that it is shared with; null: with me alone"},
+            "sharedBy": {**MAYBE_TEXT, "description": "OCM Address of who shared it on, as `vouchedBy` says"},
+            "vouchedBy": {**TEXT, "description": "the server that says all this of the sender and the owner"},
             "permissions": PERMISSIONS,
             "description": TEXT,
             "expiration": MAYBE_MOMENT,

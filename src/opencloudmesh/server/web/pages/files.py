@@ -11,10 +11,10 @@ from typing import Any
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import NotFound, OcmError, Unavailable
-from opencloudmesh.server import locks, peers, received, uploads
+from opencloudmesh.server import bounds, locks, peers, received, uploads
 from opencloudmesh.server import shares as outgoing
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.trees import WRITE, Entry, check_name, clean_path, free_name, inside, join, parent
+from opencloudmesh.server.trees import SHARE, WRITE, Entry, check_name, clean_path, free_name, inside, join, parent
 from opencloudmesh.server.web import dav
 from opencloudmesh.server.web.pages.forms import Upload, read_form
 from opencloudmesh.server.web.pages.kinds import has_thumbnail, shown_as
@@ -95,9 +95,15 @@ async def folder(visit: Visit, error: OcmError | None = None, doing: str = "") -
         doing=doing,
         around=around,
         arrived=await asyncio.to_thread(visit.context.partials.sizes, [row.id for row in around.unfinished]),
+        may_share=lambda line: _may_share(line.origin or around.origin),
         note=note,
         quota=await visit.context.own_tree(visit.account.id).quota() if around.origin is None else None,
     )
+
+
+def _may_share(origin: Any) -> bool:
+    """Whether it is the person's own, or they may share it on."""
+    return origin is None or SHARE in bounds.of_received(origin).permissions
 
 
 async def download(visit: Visit) -> Response:
@@ -239,7 +245,7 @@ def look_around(tx: Tx, account: str, path: str) -> Around:
     return Around(
         origin=max(over, key=lambda row: len(row.path), default=None),
         mounted={row.path: row for row in rows},
-        shared=frozenset(row.path for row in outgoing.listing(tx, account) if row.state in outgoing.LIVE),
+        shared=frozenset(row.path for row in outgoing.listing(tx, account) if row.state in outgoing.IN_FORCE),
         peers={host: peers.get(tx, host) for host in hosts},
         unfinished=[row for row in uploads.listing(tx, account) if inside(row.path, path)],
     )

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 from starlette.responses import Response
 
+from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import NotFound
-from opencloudmesh.server import received, views
+from opencloudmesh.server import bounds, received, views
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.trees import READ, SHARE, WRITE
 from opencloudmesh.server.web.pages.visits import Visit, redirect
@@ -33,6 +34,8 @@ async def show(visit: Visit) -> Response:
         may=may,
         ways={row.id: views.ways(row) for row in rows},
         verdict=verdict,
+        told_only=told_only,
+        may_share=lambda row: SHARE in bounds.of_received(row).permissions,
         strangers={row.id for row in rows if views.received(row)["stranger"]},
     )
 
@@ -58,6 +61,11 @@ def verdict(row: received.Row) -> str:
     if row.verified == "unsigned":
         return f"Not confirmed: {row.host} does not sign."
     return f"Confirmed: signed by {row.host}."
+
+
+def told_only(row: received.Row) -> bool:
+    """Whether somebody is named who is not at the server that says so, and so cannot be known."""
+    return any(text and Address.parse(text).host != row.host for text in (row.owner, row.shared_by))
 
 
 def may(row: received.Row) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, OcmError
-from opencloudmesh.server import batches, circles, contacts, shares
+from opencloudmesh.server import batches, bounds, circles, contacts, received, shares, views
 from opencloudmesh.server.accounts import USER
 from opencloudmesh.server.batches import Batch
 from opencloudmesh.server.circles import Circle
@@ -20,7 +20,7 @@ from opencloudmesh.server.web.circles import share as share_with_circle
 from opencloudmesh.server.web.pages.files import asked, crumbs
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.visits import Visit, redirect
-from opencloudmesh.server.web.shares import NewShare, ShareChange, end_of, is_folder
+from opencloudmesh.server.web.shares import NewShare, ShareChange, end_of, is_folder, look_at
 from opencloudmesh.server.web.shares import offer as offer_share
 
 T = TypeVar("T")
@@ -33,6 +33,7 @@ STATES = {
     shares.DECLINED: "Declined",
     shares.FAILED: "Not delivered",
     shares.EXPIRED: "Expired",
+    shares.PASSED_ON: "Given by its owner",
 }
 PROGRESS = {  # how many of a batch are so far
     shares.ACCEPTED: "accepted",
@@ -90,13 +91,13 @@ async def stop(visit: Visit) -> Response:
     share_id = visit.request.path_params["id"]
     row = await visit.context.commit(lambda tx: shares.unshare(tx, share_id, owner=visit.account.id))
     with suppress(OcmError):
-        await visit.context.own_tree(visit.account.id).stat(row.path)
+        await visit.tree.stat(row.path)
         return redirect(f"/share/{row.path}", "stopped")
     return redirect("/files/", "stopped")
 
 
 async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError | None = None) -> Response:
-    folder = await is_own_folder(visit, path, "You cannot share it on here.")
+    folder, given = await _what(visit, path)
     account = visit.account.id
     rows, known, groups, spread = await visit.context.database.read(
         lambda tx: (
@@ -112,7 +113,7 @@ async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError |
         path=path,
         crumbs=crumbs(path),
         is_folder=folder,
-        shares=[row for row in rows if row.path == path],
+        shares=views.tree(row for row in rows if row.path == path),
         contacts=known,
         circles=[circle for circle in groups if circle.members],
         batches=spread,
@@ -120,10 +121,26 @@ async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError |
         form=form,
         states=STATES,
         live=shares.LIVE,
+        in_force=shares.IN_FORCE,
         tomorrow=tomorrow(visit),
         last_day=last_day,
         labels=LABELS,
+        given=given,
+        limits=None if given is None else bounds.of_received(given),
     )
+
+
+async def _what(visit: Visit, path: str) -> tuple[bool, received.Row | None]:
+    """Whether it is a folder, and what the person received that they share on here. As `is_own_folder`."""
+    given = None
+    if path:
+        given = await visit.context.database.read(lambda tx: received.mounted_over(tx, visit.account.id, path))
+    if given is None or SHARE not in bounds.of_received(given).permissions:
+        return await is_own_folder(visit, path, "Its owner does not let you share it on."), None
+    try:
+        return await look_at(visit.context, visit.account, path)
+    except Invalid as invalid:
+        raise NotFound(invalid.message) from None
 
 
 async def _circle(visit: Visit, text: str) -> Circle | None:
