@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from opencloudmesh.protocol.errors import NotFound
+from opencloudmesh.server import config
 from opencloudmesh.server.web import languages
 from opencloudmesh.server.web.languages import speaking
+from opencloudmesh.server.web.pages.visits import Look
+
+OURS = config.load({"data": ".", "public_url": "https://ours.example"}, environment={})
 
 
 @pytest.mark.parametrize(
@@ -29,3 +34,20 @@ def test_the_browser_says_which_language_is_spoken(wanted, language):
     with speaking(wanted):
         assert languages.language() == language
     assert languages.language() == "en"
+
+
+@pytest.mark.parametrize("wanted", languages.NAMES)
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("<b>bold</b>", b"&lt;b&gt;bold&lt;/b&gt;"), ("100% sure, %d %(name)s", b"100% sure, %d %(name)s")],
+)
+def test_what_others_named_is_no_markup_and_has_no_blanks(name, shown, wanted):
+    look, error = Look(OURS, ""), NotFound(f"There is no {name}.")
+    with speaking(wanted):
+        page = look.page("login.html", 404, {"next": "/", "user": name, "error": error})
+        drop = look.page(
+            "drop.html", 200, {"owner": name, "host": "h.example", "home": "/", "link": {"description": name}}
+        )
+    assert b"There is no " + shown + b"." in page.body
+    assert shown in drop.body
+    assert b"<b>" not in page.body + drop.body

@@ -170,7 +170,7 @@ class Look:
             extensions=["jinja2.ext.i18n"],
         )
         self._environment.install_gettext_callables(_, plural, newstyle=True)  # type: ignore[attr-defined]
-        self._environment.filters |= {"size": size, "when": when, "iso": iso, "path": quote}
+        self._environment.filters |= {"size": size, "when": when, "iso": iso, "path": quote, "spoken": spoken}
         self._environment.globals |= {
             "banner": banner,
             "provider": config.provider,
@@ -183,6 +183,7 @@ class Look:
             "done": "",
             "active": "",
             "language": language,
+            "_": spoken,  # not the one of jinja2, to which every text is markup and a "%" a blank to fill in
         }
 
     def page(self, template: str, status: int, values: Mapping[str, Any]) -> Response:
@@ -224,6 +225,11 @@ STATIC = {
         **dict.fromkeys(SCRIPTS, "text/javascript"),
     }.items()
 }
+
+
+def spoken(text: str, **values: object) -> str:
+    """A text in the language that is spoken, its blanks `%(name)s` filled in. It is no markup: templates escape it."""
+    return _(text) % values if values else _(text)
 
 
 def policy(public_url: str) -> str:
