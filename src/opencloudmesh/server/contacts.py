@@ -80,6 +80,11 @@ def standing(tx: Tx, account: str, address: str) -> Standing:
     return Standing(any(row.source == INVITE for row in rows), any(row.blocked for row in rows))
 
 
+def who(tx: Tx, account: str, address: str) -> Row | None:
+    """The contact who is at that address, however their server spells them here, or None."""
+    return next(iter(_spelled_somehow(tx, account, address)), None)
+
+
 def invited(tx: Tx, account: str, address: str) -> bool:
     """Whether an invite has been exchanged with that person."""
     return standing(tx, account, address).invited

@@ -1,10 +1,11 @@
-"""Contacts."""
+"""Contacts, and who is at an address."""
 
 from __future__ import annotations
 
 from opencloudmesh.protocol.cards import JSCONTACT, VCARD
 from opencloudmesh.server.web.openapi.parts import (
     ID,
+    MAYBE_TEXT,
     MOMENT,
     TEXT,
     Schema,
@@ -19,6 +20,8 @@ ADDRESS_BOOK: Schema = {
     JSCONTACT: {"schema": {"type": "array", "items": {"type": "object"}, "description": "Cards (RFC 9553)"}},
     VCARD: {"schema": {"type": "string", "description": "vCard 4.0 (RFC 6350); 3.0 is read too"}},
 }
+
+_MAYBE: Schema = {"type": ["boolean", "null"]}
 
 SCHEMAS: dict[str, Schema] = {
     "NewContact": shape(
@@ -35,6 +38,23 @@ SCHEMAS: dict[str, Schema] = {
             "created": MOMENT,
         }
     ),
+    "Recipient": shape(
+        {
+            "address": TEXT,
+            "host": {**TEXT, "description": "host[:port] of their server"},
+            "contact": {"anyOf": [reference("Contact"), {"type": "null"}]},
+            "allowed": {"type": "boolean", "description": "this cloud's policy lets me share with them"},
+            "reachable": {"type": "boolean", "description": "the server has said who it is"},
+            "reason": {**TEXT, "description": "one sentence: why it was not reached, or takes no share; or empty"},
+            "provider": {**MAYBE_TEXT, "description": "what the server calls itself"},
+            "version": {**MAYBE_TEXT, "description": "of the protocol"},
+            "signed": {**_MAYBE, "description": "it shows keys to check its signatures with"},
+            "inviteNeeded": {**_MAYBE, "description": "it takes shares of invited people only, which I am not there"},
+            "mustExchangeToken": {**_MAYBE, "description": "it takes only short-lived tokens for files"},
+            "mfa": {**_MAYBE, "description": "it promises a second factor where a share demands one"},
+            "groups": {**_MAYBE, "description": "it takes shares for groups"},
+        }
+    ),
     "Imported": shape(
         {
             "found": {"type": "integer", "description": "OCM Addresses in the file"},
@@ -45,6 +65,12 @@ SCHEMAS: dict[str, Schema] = {
 }
 
 PATHS: dict[str, Schema] = {
+    "/peers": {
+        "get": {
+            **operation("Who is at an address, and what their server can.", 200, reference("Recipient"), errors=(400,)),
+            "parameters": [{**query("address", {**TEXT, "minLength": 3}), "required": True}],
+        }
+    },
     "/contacts": {
         "get": {
             **operation("Whom I know elsewhere, by name.", 200, array_of("Contact")),
