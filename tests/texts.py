@@ -15,9 +15,11 @@ from babel.messages.pofile import read_po, write_po
 
 import opencloudmesh
 from opencloudmesh.protocol import errors
-from opencloudmesh.server import news
+from opencloudmesh.server import config, news
+from opencloudmesh.server import policy as words
 from opencloudmesh.server.web import languages
-from opencloudmesh.server.web.pages import visits
+from opencloudmesh.server.web.pages import asked, copies, visits, welcome
+from opencloudmesh.server.web.pages.operator import audit, groups, outbox, policy, settings, users
 
 PACKAGE = Path(opencloudmesh.__file__).parent
 # What only programs and the operator's terminal are told stays English.
@@ -72,6 +74,15 @@ def _tables() -> Iterator[str]:
     """Sentences that are in tables of the code, and are looked up when they are shown."""
     yield from visits.DONE.values()
     yield from (event.sentence for event in news.EVENTS.values())
+    yield from (setting.help for setting in config.SETTINGS)
+    yield from (*words.SIGNATURES, *settings.SOURCES, outbox.LATER)
+    for table in (
+        asked.STATES, asked.LABELS, copies.STATES, welcome.LABELS,
+        audit.OUTCOMES, audit.DIRECTIONS, groups.LABELS, outbox.STATES, outbox.KINDS, outbox.LOSS, settings.STATES,
+        policy.QUESTIONS, policy.GROUNDS, policy.SIGNATURES, policy.STANDINGS, policy.CHOICES, policy.LABELS,
+        users.LABELS,
+    ):  # fmt: skip
+        yield from table.values()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from opencloudmesh.server import app_passwords, sessions, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.web.errors import json_response
+from opencloudmesh.server.web.languages import _
 
 # What a browser calls itself, to what people call it; the first that is found counts.
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
@@ -54,4 +55,4 @@ def device(agent: str) -> str:
     """What a browser is, in words of people: "Firefox, Windows"."""
     found = [next((name for word, name in table if word in agent), "") for table in (BROWSERS, SYSTEMS)]
     known = ", ".join(name for name in found if name)
-    return known or re.sub(r"[^ -~]", "", agent.partition("/")[0])[:40].strip() or "Unknown device"
+    return known or re.sub(r"[^ -~]", "", agent.partition("/")[0])[:40].strip() or _("Unknown device")

@@ -28,6 +28,7 @@ LOSS = {
     gestures.REQUEST: "The person there never hears that they were asked. Who asked sees so.",
     gestures.MAIL: "The mail is not sent. The person sees so.",
 }
+LATER = "It is not looked at now; it is when the person opens it."  # for the kinds that tell nobody anything
 
 
 async def show(visit: Visit, error: OcmError | None = None) -> Response:
@@ -61,8 +62,8 @@ async def ask_to_drop(visit: Visit) -> Response:
         return outbox.about(tx, gestures.get(tx, message_id))
 
     message = await visit.context.database.read(look)
-    loss = LOSS.get(str(message["kind"]), "It is not looked at now; it is when the person opens it.")
-    return framed(visit, "outbox", "outbox_drop", message=message, kinds=KINDS, loss=loss)
+    loss = LOSS.get(str(message["kind"]), "")
+    return framed(visit, "outbox", "outbox_drop", message=message, kinds=KINDS, loss=loss or LATER)
 
 
 async def drop(visit: Visit) -> Response:

@@ -10,6 +10,7 @@ from opencloudmesh.protocol.errors import OcmError
 from opencloudmesh.server import policy as gestures
 from opencloudmesh.server import rules
 from opencloudmesh.server.database import Tx
+from opencloudmesh.server.web.languages import _
 from opencloudmesh.server.web.operator import AREA, PAGE, policy, said
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.operator.frame import framed, paged
@@ -33,6 +34,15 @@ SIGNATURES = {
     gestures.REQUIRED: "Always: what is not signed is refused",
     gestures.EXPECTED: "If their server can: unsigned messages only from servers without a key that have never signed",
     gestures.OPTIONAL: "No: unsigned messages are taken from anybody",
+}
+STANDINGS = {
+    rules.ALLOW: "allowed",
+    rules.DENY: "denied",
+    "nobody": "nobody",
+    gestures.DIRECTORY: "members of directories",
+    gestures.INVITED: "invited people",
+    gestures.STRANGER: "strangers with a warning",
+    gestures.ANYBODY: "anybody",
 }
 CHOICES = {rules.ALLOW: "Allowed", rules.DENY: "Denied"}
 LABELS = {
@@ -96,11 +106,4 @@ def decisions(form: Mapping[str, str]) -> dict[str, str | None]:
 
 def grounds(standing: str) -> str:
     """What `policy.standing` says of a server, in words."""
-    known = {rules.ALLOW: "allowed", rules.DENY: "denied", "nobody": "nobody"}
-    short = {
-        gestures.DIRECTORY: "members of directories",
-        gestures.INVITED: "invited people",
-        gestures.STRANGER: "strangers with a warning",
-        gestures.ANYBODY: "anybody",
-    }
-    return known.get(standing) or ", ".join(short.get(word, word) for word in standing.split(","))
+    return ", ".join(_(STANDINGS.get(word, word)) for word in standing.split(","))

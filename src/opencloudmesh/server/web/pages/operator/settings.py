@@ -18,6 +18,8 @@ STATES = {
     "gone": "Over",
     "revoked": "Revoked",
 }
+# Where a setting comes from, but for the file, which has its name.
+SOURCES = ("default", "last run", "environment", "option")
 ENDED = ("gone", "revoked")
 
 
