@@ -28,6 +28,9 @@ OURS = config.load({"data": ".", "public_url": "https://ours.example"}, environm
         ("*", "en"),
         ("x" * 10_000, "en"),
         ("\0,-,_,de_", "en"),
+        ("DE", "de"),
+        ("En-GB", "en"),
+        ("Fr-ca, de", "fr"),
     ],
 )
 def test_the_browser_says_which_language_is_spoken(wanted, language):

@@ -91,6 +91,6 @@ def _best(wanted: str) -> str:
         except ValueError:
             continue
         if quality > 0:
-            ranges.append((quality, name.strip()))
+            ranges.append((quality, name.strip().lower()))  # what fits is given back as it is spelled here
     names = [name for _quality, name in sorted(ranges, key=lambda each: -each[0])]
     return negotiate_locale(names, list(NAMES), sep="-") or ENGLISH
