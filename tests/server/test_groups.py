@@ -135,7 +135,7 @@ def told(office):
 
 def say(office, kind, **content):
     notification = Notification(kind, "folder", "p1", "", content)
-    office.do(notifications.receive, notification, signed_by=THERE, verified="rfc9421")
+    office.do(notifications.receive, notification, signed_by=THERE, verified="rfc9421", own_host=HERE)
 
 
 def test_each_member_is_offered_it_and_its_sender_is_told_of_the_group(group):
@@ -307,6 +307,16 @@ def test_a_member_who_blocks_the_sender_gets_none(group):
     with pytest.raises(Denied):
         shared(group, provider_id="p2")
     assert group.everything() == before
+
+
+def test_a_member_who_blocks_the_owner_gets_none_from_others_also_when_joining_later(group):
+    owner = Address("mallory", "elsewhere.example")
+    for who in ("lise", "otto"):
+        blocked = group.do(contacts.meet, who, owner)
+        group.do(contacts.block, who, blocked.id)
+    assert set(shared(group, owner=owner)) == {"einstein"}
+    group.do(groups.join, "physics", "otto")
+    assert states(group) == {"einstein": "pending"}
 
 
 def test_the_policy_is_asked_for_each_member(group):

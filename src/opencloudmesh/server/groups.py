@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, NotFound
 from opencloudmesh.server import accounts, news, policy, received
 from opencloudmesh.server.database import Tx
@@ -100,10 +101,11 @@ def _offered(tx: Tx, group_id: str) -> list[received.Row]:
 
 
 def _offer_too(tx: Tx, row: received.Row, account_id: str) -> None:
-    """A share is put before one more member of the group, if the policy and they let its sender in."""
+    """A share is put before one more member of the group, if the policy and they let in who sent it and whose it is."""
+    told_of = [Address.parse(text) for text in (row.owner, row.shared_by) if text]
     try:
-        trust = policy.admit(
-            tx, "share", "in", row.host, account=account_id, address=row.sender, verified=row.verified
+        trust = policy.admit_offer(
+            tx, Address.parse(row.sender), told_of, account=account_id, verified=row.verified
         )  # fmt: skip
     except policy.Denied as denied:
         denied.record(tx)
