@@ -27,6 +27,12 @@ def test_an_account_is_found_by_its_name(office):
     assert {row.id: row.created for row in office.all(schema.accounts)}["marie"] == NOW
 
 
+def test_people_are_found_by_words_however_many_somebody_writes(office):
+    for words in ("ein", "EIN stein", "ein " * 3_000):
+        assert [who.id for who in office.see(accounts.page, words, limit=9)] == ["einstein"]
+    assert office.see(accounts.page, "ein lise", limit=9) == []
+
+
 def test_without_a_name_people_are_called_by_their_identifier(office):
     assert office.do(accounts.add, "marie", "hash").name == "marie"
 

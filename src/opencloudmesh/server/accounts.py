@@ -18,6 +18,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 NO_PASSWORD = ""  # of somebody who comes in another way: no password is the right one
 MIN_PASSWORD = 8  # characters
 MAX_PASSWORD = 1024
+MAX_WORDS = 10  # that are looked for
 
 USER, GROUP = SHARE_TYPES = "user", "group"  # whom something can be shared with (IETF-OCM, "Share Creation")
 
@@ -113,7 +114,7 @@ def in_group(tx: Tx, group_id: str) -> list[Account]:
 def page(tx: Tx, text: str = "", *, after: str = "", limit: int) -> list[Account]:
     """`limit` accounts by name, behind `after`; those that have `text` in a name or the e-mail address."""
     query = sa.select(*_COLUMNS).where(accounts.c.id > after)
-    for word in text.split():
+    for word in text.split()[:MAX_WORDS]:
         columns = (accounts.c.id, accounts.c.name, accounts.c.email)
         query = query.where(sa.or_(*(column.icontains(word, autoescape=True) for column in columns)))
     return [_account(row) for row in tx.all(query.order_by(accounts.c.id).limit(limit))]
