@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 from tests.browsing import Browser
 from tests.mesh import PASSWORD, Server, basic
 from tests.phones import Phone, protect, ticket
 
-from opencloudmesh.server import limits
+from opencloudmesh.server import accounts, factors, limits
+from opencloudmesh.server.web import auth
 
 METHODS = ("GET", "PROPFIND", "PUT", "MKCOL", "DELETE", "COPY", "MOVE", "LOCK", "PROPPATCH")
 
@@ -115,3 +119,65 @@ async def test_an_app_password_is_no_password_of_the_pages(protected: tuple[Serv
     await browser.submit("/settings/security/app/off", 401, **form)
     answer = await one.request("GET", "/dav/files/marie/", {"Authorization": basic("marie", secret)})
     assert answer.status == 401
+
+
+@pytest.mark.parametrize("change", ["another password", "a second factor"])
+async def test_who_is_about_to_come_in_by_what_was_enough_before_does_not(pair: list[Server], change: str) -> None:
+    one, _ = pair
+    secret = one.context.database.write_now(lambda tx: factors.begin(tx, "einstein"))
+    gate = threading.Event()
+    for _ in range(2):  # as many passwords as are checked at once
+        auth._hashing.submit(gate.wait)
+    try:
+        while auth._hashing._work_queue.qsize():
+            await asyncio.sleep(0.01)
+        coming = asyncio.create_task(Browser(one).sign_in("einstein", status=401))
+        while not auth._hashing._work_queue.qsize():
+            await asyncio.sleep(0.01)
+        if change == "another password":
+            one.context.database.write_now(lambda tx: accounts.set_password(tx, "einstein", "another"))
+        else:
+            code = Phone(one, secret).code()
+            one.context.database.write_now(lambda tx: factors.confirm(tx, "einstein", code))
+    finally:
+        gate.set()
+    assert "has just changed" in (await coming).text
+    assert one.stored()["sessions"] == []
+
+
+async def test_an_app_password_from_before_the_second_factor_makes_nobody_an_operator(pair: list[Server]) -> None:
+    one, _ = pair
+    one.context.database.write_now(lambda tx: accounts.change(tx, "einstein", operator=True))
+    browser = Browser(one)
+    await browser.sign_in("einstein")
+
+    async def made() -> dict[str, str]:
+        page = await browser.submit("/settings/security/passwords", name="laptop")
+        return {"Authorization": basic("einstein", page.html.partition('labelledby="secret">')[2].partition("<")[0])}
+
+    weak = await made()
+    assert (await one.request("GET", "/api/v1/operator/users", weak)).status == 200  # the password alone does as much
+    await protect(browser)
+    before = one.stored()
+    for path in ("users/einstein/reset-factors", "users/einstein/link", "keys/rotate"):
+        assert (await one.request("POST", f"/api/v1/operator/{path}", weak)).status == 403
+    assert (await one.request("GET", "/api/v1/me", weak)).status == 200  # files are open to it as before
+    after = one.stored()
+    assert [after[name] for name in ("factors", "welcomes")] == [before[name] for name in ("factors", "welcomes")]
+    assert (await one.request("POST", "/api/v1/operator/users/einstein/link", await made())).status == 201
+
+
+async def test_a_page_of_somebody_elses_asks_nothing_with_a_password_that_a_browser_remembers(
+    pair: list[Server],
+) -> None:
+    one, _ = pair
+    one.context.database.write_now(lambda tx: accounts.change(tx, "einstein", operator=True))
+    before = one.stored()
+    known = {"Authorization": basic("einstein"), "Content-Type": "application/x-www-form-urlencoded"}
+    for origin in ("https://evil.example", "null", ""):
+        for path in ("invites", "operator/users/einstein/link", "notifications/read"):
+            answer = await one.request("POST", f"/api/v1/{path}", {**known, "Origin": origin}, b"")
+            assert answer.status == 403
+    assert one.stored() == before
+    answer = await one.request("POST", "/api/v1/notifications/read", {**known, "Origin": one.url}, b"")
+    assert answer.status < 300

@@ -39,6 +39,7 @@ from opencloudmesh.server.web.errors import json_response
 from opencloudmesh.server.web.links import LinkChange, NewLink, change, create, grant, read_grant
 from opencloudmesh.server.web.operator import admit
 from opencloudmesh.server.web.operator.calls import CALLS
+from opencloudmesh.server.web.pages.visits import check_origin
 from opencloudmesh.server.web.shares import NewShare, ShareChange, offer
 
 BASE = "/api/v1"
@@ -222,6 +223,8 @@ def routes(context: Context, doors: Doors) -> list[Route]:
 
     def endpoint(path: str, handlers: Mapping[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
+            if "origin" in request.headers:  # a page in a browser that remembers the password
+                check_origin(request, context.config)
             account = await doors.person(request)
             admit(path, account)
             if "\0" in request.scope["path"]:  # PostgreSQL takes none

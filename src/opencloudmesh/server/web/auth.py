@@ -46,6 +46,14 @@ class Basic:
     password: str = field(repr=False)
 
 
+class Proved(NamedTuple):
+    """Whose password it was, whether a second factor has to follow, and what was stored of the password then."""
+
+    account: Account
+    second_factor: bool
+    stored: str
+
+
 class Known(NamedTuple):
     """What is stored about who says to be somebody, with what they show."""
 
@@ -127,15 +135,14 @@ class Doors:
             return account
         if app_passwords.is_due(row, int(self._clock())):
             await self._database.write(lambda tx: app_passwords.touch(tx, row))
-        return replace(account, strong=row.strong)
+        # One from before the second factor was there would take it away again, as an operator's.
+        operator = account.operator and (row.strong or not known.second_factor)
+        return replace(account, strong=row.strong, operator=operator)
 
-    async def check(self, user: str, password: str, request: Request) -> tuple[Account, bool]:
-        """The person whose password it is, and whether a second factor has to follow.
-
-        Raises `Unauthenticated`, `TooManyRequests`.
-        """
+    async def check(self, user: str, password: str, request: Request) -> Proved:
+        """The person whose password it is. Raises `Unauthenticated`, `TooManyRequests`."""
         known = await self._look(user, password)
-        return await self._check(user, password, known, request), known.second_factor
+        return Proved(await self._check(user, password, known, request), known.second_factor, known.stored)
 
     async def _look(self, user: str, password: str) -> Known:
         name = "" if "\0" in user else user  # PostgreSQL takes no NUL, and nobody has such a name

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from opencloudmesh.server import sessions
+from opencloudmesh.protocol.errors import Unauthenticated
+from opencloudmesh.server import accounts, factors, sessions
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
@@ -36,11 +37,19 @@ def shown(request: Request, config: Config) -> str:
     return request.cookies.get(cookie_name(config), "")
 
 
-async def enter(context: Context, request: Request, account: str, target: str, *, strong: bool) -> Response:
-    """A session begins, for somebody who has proved who they are; `strong`: with a second factor."""
+async def enter(
+    context: Context, request: Request, account: str, target: str, *, strong: bool, stored: str | None = None
+) -> Response:
+    """A session begins, for somebody who has proved who they are; `strong`: with a second factor.
+
+    `stored`: what was stored of their password when it was right. Raises `Unauthenticated` where by now there is
+    another password, or a second factor to be passed: what ended all sessions ends those that were about to begin.
+    """
     old, agent = shown(request, context.config), request.headers.get("user-agent", "")
 
     def begin(tx: Tx) -> str:
+        if stored not in (None, accounts.stored_password(tx, account)) or (not strong and factors.of(tx, account).any):
+            raise Unauthenticated("How you sign in has just changed. Begin again.")
         sessions.end(tx, old)  # whoever put it there, it gives nobody access to what comes now
         return sessions.begin(tx, account, strong=strong, agent=agent)
 

@@ -89,12 +89,12 @@ async def _sign_in(context: Context, look: Look, doors: Doors, request: Request)
     form = await read_form(request)
     user, target = form.get("user", "").strip(), local(form.get("next", ""))
     try:
-        account, more = await doors.check(user, form.get("password", ""), request)
+        account, more, stored = await doors.check(user, form.get("password", ""), request)
+        if more:
+            return await second.begin(context, look, account.id, target)
+        return await enter(context, request, account.id, target, strong=False, stored=stored)
     except (Unauthenticated, TooManyRequests) as error:
         return patient(look.page("login.html", error.status, {"next": target, "user": user, "error": error}), error)
-    if more:
-        return await second.begin(context, look, account.id, target)
-    return await enter(context, request, account.id, target, strong=False)
 
 
 async def check_request(request: Request, context: Context) -> None:
