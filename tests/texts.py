@@ -15,10 +15,11 @@ from babel.messages.pofile import read_po, write_po
 
 import opencloudmesh
 from opencloudmesh.protocol import errors
-from opencloudmesh.server import config, news
+from opencloudmesh.server import config, database, factors, limits, news, operators, passkeys, reshares
 from opencloudmesh.server import policy as words
-from opencloudmesh.server.web import languages
-from opencloudmesh.server.web.pages import asked, copies, visits, welcome
+from opencloudmesh.server.web import auth, languages, linked
+from opencloudmesh.server.web.pages import asked, copies, openid, visits, welcome
+from opencloudmesh.server.web.pages import passkeys as passkey_pages
 from opencloudmesh.server.web.pages.operator import audit, groups, outbox, policy, settings, users
 
 PACKAGE = Path(opencloudmesh.__file__).parent
@@ -29,12 +30,21 @@ METHODS = [
     ("server/web/dav/**", "ignore"),
     ("server/**/templates/**.html", "jinja2"),
     ("server/**.py", "python"),
+    # What is wrong with something that a person typed, pasted or uploaded.
+    *((f"protocol/{name}.py", "python") for name in ("address", "cards", "invites", "ssh")),
 ]
 OPTIONS = {"server/**/templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true", "newstyle_gettext": "true"}}
 
 # The first argument of an error is the sentence that a person reads; those that are made from parts stay English.
 _ERRORS = [name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)]
-KEYWORDS = {"_": None, "gettext": None, "plural": (1, 2), "ngettext": (1, 2), **dict.fromkeys(_ERRORS, (1,))}
+KEYWORDS = {
+    "_": None,
+    "gettext": None,
+    "plural": (1, 2),
+    "ngettext": (1, 2),
+    "check": (1,),
+    **dict.fromkeys(_ERRORS, (1,)),
+}
 
 
 def texts() -> Catalog:
@@ -76,6 +86,9 @@ def _tables() -> Iterator[str]:
     yield from (event.sentence for event in news.EVENTS.values())
     yield from (setting.help for setting in config.SETTINGS)
     yield from (*words.SIGNATURES, *settings.SOURCES, outbox.LATER)
+    yield from (auth.WRONG, factors.WRONG, passkeys.UNKNOWN, operators.ONLY_FOR_OPERATORS, reshares.NOT_ON)
+    yield from (limits.WAIT_A_MINUTE, limits.WAIT, linked.SLOWLY, openid.SLOWLY, passkey_pages.SLOWLY, database.CLOSED)
+    yield "Some fields are missing or wrong."  # `Fields.check`
     for table in (
         asked.STATES, asked.LABELS, copies.STATES, welcome.LABELS,
         audit.OUTCOMES, audit.DIRECTIONS, groups.LABELS, outbox.STATES, outbox.KINDS, outbox.LOSS, settings.STATES,
