@@ -61,6 +61,11 @@ class World:
         query = sa.select(schema.received).where(schema.received.c.account == self.people[at % 3])
         return list(self.clouds[at % 3].rows(lambda tx: tx.all(query.order_by(schema.received.c.created))))
 
+    def find(self, host: str, share_id: str) -> Any:
+        """A share by its providerId."""
+        at = next(number for number in range(3) if self.clouds[number].host == host)
+        return next(share for share in self.sent(at) if share.id == share_id)
+
     def pick(self, rows: list[Any], number: int) -> Any:
         return rows[number % len(rows)] if rows else None
 
@@ -187,6 +192,21 @@ LATE_CHANGE = [
     Step("arrive", 0, 0, 0),
 ]
 
+# What is shared on ends while nobody hears of it.
+SHARED_ON = [
+    Step("offer", 0, 0, 3),
+    Step("deliver", 0, 0, 0),
+    Step("answer", 1, 0, 0),
+    Step("deliver", 0, 0, 0),
+    Step("offer", 1, 0, 3),
+    Step("deliver", 0, 0, 0),
+    Step("answer", 2, 0, 0),
+    Step("change", 0, 0, 0, ("lost",)),
+    Step("deliver", 0, 0, 0, ("late", "unanswered")),
+    Step("answer", 2, 2, 0),
+    Step("deliver", 0, 0, 0),
+]
+
 _walks = itertools.count(1)
 
 
@@ -224,6 +244,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asyncio.Run
 )
 @example(walk=LATE_SHARE)
 @example(walk=LATE_CHANGE)
+@example(walk=SHARED_ON)
 @given(walk=st.lists(steps, min_size=6, max_size=25))
 def test_at_rest_both_ends_of_every_share_say_the_same(mesh, walk):
     runner, world = mesh
@@ -249,10 +270,15 @@ async def _walk(world: World, walk: list[Step]) -> None:
         for share in world.sent(at):
             await _check(world, at, share)
         for row in world.received(at):
-            assert row.state not in received.OPEN or _sent(world, row) is not None, row
+            assert row.state not in received.OPEN or world.find(row.host, row.provider_id), row
 
 
 async def _check(world: World, at: int, share: Any) -> None:
+    _is_no_wider_than_what_it_passes_on(world, at, share)
+    if share.state == shares.PASSED_ON:  # it is the owner's server that has given it
+        given = world.find(share.at_owner["host"], share.at_owner["provider_id"])
+        assert given.state in shares.LIVE, (share, given)
+        return
     host = share.host
     there = next(number for number in range(3) if world.clouds[number].host == host)
     rows = [row for row in world.received(there) if row.provider_id == share.id and row.host == world.clouds[at].host]
@@ -267,6 +293,16 @@ async def _check(world: World, at: int, share: Any) -> None:
     else:
         assert not believed, (share, believed)
     await _opens(world, at, share)
+
+
+def _is_no_wider_than_what_it_passes_on(world: World, at: int, share: Any) -> None:
+    if share.state not in shares.IN_FORCE or not (share.parent or share.received):
+        return
+    above = [row for row in (*world.sent(at), *world.received(at)) if row.id in (share.parent, share.received)]
+    (row,) = above
+    assert row.state in (*shares.LIVE, received.ACCEPTED), (share, row)
+    assert {*share.permissions} <= {*row.permissions}, (share, row)
+    assert row.expiration is None or share.expiration <= row.expiration, (share, row)
 
 
 async def _may_do_what_is_granted(world: World, there: int, share: Any, row: Any) -> None:
@@ -285,11 +321,6 @@ async def _opens(world: World, at: int, share: Any) -> None:
         assert tokens == []
         with pytest.raises(NotFound):
             rows(shares.opened_by, share.secret, as_code=True)
-
-
-def _sent(world: World, row: Any) -> Any:
-    at = next(number for number in range(3) if world.clouds[number].host == row.host)
-    return next((share for share in world.sent(at) if share.id == row.provider_id), None)
 
 
 def _json(who: str, body: Any) -> tuple[dict[str, str], bytes | None]:
