@@ -159,7 +159,7 @@ def test_offered_again_it_is_stored_once_with_what_was_said_last(group):
     assert group.everything() == stored
     assert {row.expiration for row in shared(group, expiration=NOW + 9).values()} == {None, NOW + 9}
     with pytest.raises(Conflict):
-        shared(group, name="other")
+        shared(group, uri="y")
     with pytest.raises(Conflict):
         shared(group, share_with=Address("otto", HERE), share_type="user")
 

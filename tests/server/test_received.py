@@ -132,11 +132,19 @@ def test_what_is_only_for_show_may_have_changed_in_between(office, values):
     assert receive(office, offer(**values))[0] == row
 
 
+@pytest.mark.parametrize("state", [PENDING, ACCEPTED])
+def test_what_gets_another_name_before_its_sender_had_an_answer_is_still_the_same(office, state):
+    row = office.received(state)
+    again, _ = receive(office, offer(name="letters"))
+    (stored,) = office.all(schema.received)
+    assert again.id == stored.id == row.id
+    assert stored.name == ("letters" if state == PENDING else row.name)
+
+
 @pytest.mark.parametrize(
     "values",
     [
         {"share_with": Address("lise", HERE)},
-        {"name": "letters"},
         {"owner": Address("pierre", THERE)},
         {"sender": Address("pierre", THERE)},
         {"resource_type": "file"},

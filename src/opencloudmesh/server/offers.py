@@ -13,7 +13,9 @@ from opencloudmesh.server import accounts
 from opencloudmesh.server.accounts import Recipient
 
 
-def kept(share: NewShare, recipient: Recipient, fingerprint: str, verified: str) -> dict[str, Any]:
+def kept(
+    share: NewShare, recipient: Recipient, fingerprint: str, verified: str, said: int | None
+) -> dict[str, Any]:  # fmt: skip
     """What is kept of a share, the same for everybody to whom it is offered."""
     access = share.protocols.access
     return {
@@ -35,6 +37,7 @@ def kept(share: NewShare, recipient: Recipient, fingerprint: str, verified: str)
         "uri": access.uri if access else "",
         "expiration": share.expiration,
         "verified": verified,
+        "said": said,
     }
 
 
@@ -54,11 +57,13 @@ def permissions(share: NewShare) -> frozenset[str]:
 
 
 def fingerprint_of(share: NewShare) -> str:
-    """Says whether a share is the same one again. What may be done with it, and until when, may change in between."""
+    """Says whether a share is the same one again.
+
+    What may be done with it, until when, and what it is called may change before its sender has had an answer.
+    """
     webdav, webapp, ssh = share.protocols.access, share.protocols.webapp, share.protocols.ssh
     content: tuple[object, ...] = (
         str(share.share_with),
-        share.name,
         str(share.owner),
         str(share.sender),
         share.share_type,

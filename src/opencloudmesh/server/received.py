@@ -130,13 +130,13 @@ def receive(
     if known and not same and not _reuses_ids(tx, host):
         raise Conflict("There is another share with this providerId.", fields=[FieldError("providerId", "CONFLICT")])
     if same:  # its owner may have changed it before we had answered
+        _rename(tx, same, share.name)
         rows = [changed(tx, row, offers.permissions(share), share.expiration, said=said) for row in same]
     else:
         stored = {
-            **offers.kept(share, recipient, fingerprint, verified),
+            **offers.kept(share, recipient, fingerprint, verified, said),
             "parts": parts,
             "secret": _secret(tx, share),
-            "said": said,
         }
         rows = [offer_to(tx, stored, account, trust) for account, trust in trusts.items()]
     return rows[0], recipient
@@ -368,6 +368,12 @@ def _free_path(tx: Tx, row: Row, exists: Callable[[str, str], bool]) -> str:
         number += 1
         path = join(FOLDER, numbered(row.name, number))
     return path
+
+
+def _rename(tx: Tx, rows: list[Row], name: str) -> None:
+    """What is accepted keeps the name that the person has it by."""
+    for row in rows:
+        tx.run(received.update().where(received.c.id == row.id, received.c.state == PENDING).values(name=name))
 
 
 def _tell(tx: Tx, row: Row, kind: str) -> None:
