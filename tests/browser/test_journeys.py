@@ -63,7 +63,7 @@ async def test_a_file_is_shared_accepted_opened_and_taken_back(one, two, einstei
     await einstein.open("/files/")
     await einstein.follow("Share: note.txt")
     await einstein.fill("Their address", two.address("marie"))
-    await einstein.page.get_by_label("read and write").check()
+    await einstein.page.get_by_role("radio", name="read and write").check()
     await einstein.fill("Note for them", "Look at this!")
     await einstein.press("Share")
     await einstein.sees("On its way")

@@ -33,7 +33,7 @@ async def test_the_pages_of_links_are_for_everybody(one, visitor, links):
         assert await visitor.faults() == []
         assert await visitor.unreached() == []
     await visitor.sign_in("einstein")
-    for path in ("/link/work", "/link/note.txt", "/requests", "/add"):
+    for path in ("/share/work", "/share/note.txt", "/requests", "/add"):
         await visitor.open(path)
         for summary in await visitor.page.locator("main summary").all():
             await summary.click()

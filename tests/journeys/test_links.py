@@ -45,7 +45,7 @@ async def given(browser, path="Secret%20plans/note.txt", **form):
 
 
 async def test_a_visitor_asks_and_the_owner_shares(one, two, einstein, visitor):
-    assert "/link/Secret%20plans/note.txt" in (await einstein.open("/share/Secret%20plans/note.txt")).links
+    assert "/link/Secret%20plans/note.txt" in (await einstein.open("/share/Secret%20plans/note.txt")).forms
     link = await given(einstein, access="write")
     page = await visitor.open(link)
     for words in ("Ask Albert Einstein", f"Albert Einstein at {one.host}", "A paper of mine"):
@@ -196,7 +196,7 @@ async def test_the_token_opens_nothing_else_and_is_not_in_the_log(one, two, eins
 
 async def test_an_expired_a_removed_and_an_unknown_link_are_all_the_same(one, two, einstein, visitor):
     expiring, removed = await given(einstein, expires="2099-12-31"), await given(einstein, "Secret%20plans")
-    await einstein.submit((await einstein.open("/link/Secret%20plans")).form("/links/.*/remove"))
+    await einstein.submit((await einstein.open("/link/Secret%20plans")).form("/links/.*/remove.*"))
     update = schema.links.update().values(expiration=one.rows(lambda tx: tx.now))
     one.context.database.write_now(lambda tx: tx.run(update))
     before, seen = one.stored(), set()

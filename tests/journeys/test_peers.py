@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import quote
 
+from tests.browsing import Browser
 from tests.client.sites import page, site
 from tests.client.wires import wire
 from tests.mesh import serve
@@ -90,6 +92,60 @@ async def test_nobody_looks_at_more_servers_than_a_person_would(one, two, einste
     assert "Wait a minute" in (await look(one, "marie@localhost:9", 429))["message"]
     assert asked(one) == before
     await one.api("GET", f"peers?address={quote(two.address('marie'))}", who="lise", status=200)
+
+
+async def test_the_page_says_what_is_known_and_suggests_with_and_without_a_script(one, two, einstein):
+    one.put("einstein", "note.txt", b"")
+    marie = await one.api("POST", "contacts", {"address": two.address("marie"), "name": "Marie Curie"}, who="einstein")
+    circle = await one.api("POST", "circles", {"name": "Marine Biology"}, who="einstein")
+    await one.api("PUT", f"circles/{circle['id']}/members/{marie['id']}", who="einstein")
+    before = one.stored()
+    page = await einstein.open("/share/note.txt")
+    options = [values["value"] for tag, values in page.tags if tag == "option"]
+    assert options == [two.address("marie"), "Marine Biology"]
+    assert "can be reached" not in page.text
+    page = await einstein.submit(
+        "/share/note.txt", look="yes", address=two.address("marie"), note="Look!", access="write"
+    )
+    for words in (f"Two at {two.host}", "Marie Curie is one of your contacts.", "It can be reached, and takes shares."):
+        assert words in page.text
+    assert "Look!" in page.text
+    assert 'value="write" checked' in page.html
+    page = await einstein.submit("/share/note.txt", look="yes", address="mar")
+    assert f"/share/note.txt?with={quote(two.address('marie'), safe='')}" in page.links
+    page = await einstein.open(f"/share/note.txt?with={quote(two.address('marie'))}")
+    assert "It signs its messages." in page.text
+
+    async def ask(text, more=""):
+        answer = await einstein.send("GET", f"/peers?address={quote(text, safe='')}{more}")
+        assert answer.status == 200
+        return json.loads(answer.body)
+
+    said = await ask("mar")
+    assert [row["value"] for row in said["suggestions"]] == options
+    assert said["panel"] is None
+    assert (await ask(two.address("marie"), "&only=names"))["panel"] is None
+    assert (await ask(two.address("marie")))["panel"]["title"] == f"Two at {two.host}"
+    away = (await ask("marie@localhost:9"))["panel"]["lines"]
+    assert [line["kind"] for line in away] == ["", "warn", ""]
+    assert "cannot be reached: " in away[1]["text"]
+    one.context.database.write_now(lambda tx: rules.put(tx, two.host, outgoing="deny"))
+    assert "does not allow contact" in (await ask(two.address("marie")))["panel"]["lines"][1]["text"]
+    assert (await ask("einstein@"))["panel"]["lines"][0]["kind"] == "warn"
+    assert {**one.stored(), "sessions": [], "rules": []} == {**before, "sessions": [], "rules": []}
+    assert (await Browser(one).send("GET", "/peers?address=m@two.example")).status == 303
+
+
+async def test_links_are_on_the_page_too_and_folders_lead_there(one, einstein):
+    one.put("einstein", "note.txt", b"")
+    page = await einstein.submit("/link/note.txt", mode="read")
+    assert "The link was made." in page.text
+    assert "Nobody but you." in page.text
+    assert "/share/note.txt#links" in (await einstein.open("/files/")).links
+    page = await einstein.submit(page.form("/links/.*/remove.*"))
+    assert "It leads nowhere any more." in page.text
+    assert "None yet." in page.text
+    assert "/share/note.txt#links" not in (await einstein.open("/files/")).links
 
 
 async def test_what_is_no_address_of_somebody_else_is_refused(one):

@@ -137,7 +137,7 @@ def opened_by(tx: Tx, token: str) -> Row:
     """The link that a token is of. Raises `NotFound`, in the same words for one that never was and one that ended."""
     row = tx.one(sa.select(links).where(links.c.token == token))
     # The index found it; the comparison that decides takes the same time for any token.
-    if row is None or not hmac.compare_digest(row.token.encode(), token.encode()) or _is_over(row, tx.now):
+    if row is None or not hmac.compare_digest(row.token.encode(), token.encode()) or is_over(row, tx.now):
         raise nowhere()
     return row
 
@@ -172,7 +172,8 @@ def put(tx: Tx, link_id: str, size: int) -> None:
     tx.run(links.update().where(links.c.id == link_id).values(**values))
 
 
-def _is_over(row: Row, now: int) -> bool:
+def is_over(row: Row, now: int) -> bool:
+    """Whether its time is over."""
     return row.expiration is not None and row.expiration <= now
 
 

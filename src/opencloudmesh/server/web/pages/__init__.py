@@ -38,6 +38,7 @@ from opencloudmesh.server.web.pages import (
     openid,
     operator,
     passkeys,
+    peers,
     public_links,
     second,
     security,
@@ -51,7 +52,7 @@ from opencloudmesh.server.web.pages import (
 )
 from opencloudmesh.server.web.pages.cookies import HOME
 from opencloudmesh.server.web.pages.login import Endpoint, Handler, Step, login, logout, signed_in, step
-from opencloudmesh.server.web.pages.visits import STATIC, UPLOADS_PATH, Look, Static, Visit, redirect
+from opencloudmesh.server.web.pages.visits import PEERS_PATH, STATIC, UPLOADS_PATH, Look, Static, Visit, redirect
 from opencloudmesh.server.web.pages.wayf import Wayf
 from opencloudmesh.server.web.public_links import PAGE
 
@@ -92,6 +93,7 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/trash/empty", trash.empty),
     ("POST", "/trash/{id}/restore", trash.put_back),
     ("POST", "/trash/{id}/delete", trash.burn),
+    ("GET", PEERS_PATH, peers.show),
     ("GET", "/share/{path:path}", shares.show),
     ("POST", "/share/{path:path}", shares.offer),
     ("POST", "/change/{id}", shares.change),

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import NotFound, OcmError, Unavailable
-from opencloudmesh.server import bounds, locks, peers, received, uploads
+from opencloudmesh.server import bounds, links, locks, peers, received, uploads
 from opencloudmesh.server import shares as outgoing
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.trees import SHARE, WRITE, Entry, check_name, clean_path, free_name, inside, join, parent
@@ -38,6 +38,7 @@ class Line:
     origin: Any = None
     away: bool = False  # the cloud that it is at does not answer
     shared: bool = False  # with somebody elsewhere
+    linked: bool = False  # there are links to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Around:
     origin: Any
     mounted: dict[str, Any]
     shared: frozenset[str]
+    linked: frozenset[str]
     peers: dict[str, Any]
     unfinished: list[Any]  # uploads to it, or to folders in it
 
@@ -246,6 +248,7 @@ def look_around(tx: Tx, account: str, path: str) -> Around:
         origin=max(over, key=lambda row: len(row.path), default=None),
         mounted={row.path: row for row in rows},
         shared=frozenset(row.path for row in outgoing.listing(tx, account) if row.state in outgoing.IN_FORCE),
+        linked=frozenset(row.path for row in links.listing(tx, account) if not links.is_over(row, tx.now)),
         peers={host: peers.get(tx, host) for host in hosts},
         unfinished=[row for row in uploads.listing(tx, account) if inside(row.path, path)],
     )
@@ -261,7 +264,7 @@ def _line(entry: Entry, around: Around) -> Line:
     origin = around.mounted.get(entry.path)
     peer = around.peers.get(origin.host) if origin is not None else None
     away = peer is not None and bool(peer.failing_since)
-    return Line(entry, origin, away, entry.path in around.shared)
+    return Line(entry, origin, away, entry.path in around.shared, entry.path in around.linked)
 
 
 async def nearest(visit: Visit, path: str) -> str:

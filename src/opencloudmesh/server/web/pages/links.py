@@ -7,52 +7,48 @@ from typing import Any
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import NotFound, OcmError
-from opencloudmesh.server import links, share_requests, views
+from opencloudmesh.server import links, share_requests
 from opencloudmesh.server.trees import READ, SHARE, WRITE
 from opencloudmesh.server.web.links import LinkChange, NewLink, grant
 from opencloudmesh.server.web.links import change as change_link
 from opencloudmesh.server.web.links import create as create_link
-from opencloudmesh.server.web.pages.files import asked, crumbs
+from opencloudmesh.server.web.pages.files import asked
 from opencloudmesh.server.web.pages.forms import read_form
-from opencloudmesh.server.web.pages.shares import EMPTY, is_own_folder, last_day, read_by, tomorrow
+from opencloudmesh.server.web.pages.shares import NO_LINK, is_own_folder, page, read_by, shown
 from opencloudmesh.server.web.pages.visits import Visit, redirect
 
 VERDICTS = {share_requests.TYPED: "not verified", "unsigned": "not verified"}
-LABELS = {
-    "mode": "what whoever has it may do",
-    "password": "the password",
-    "permissions": "what they may do",
-    "expiration": "the day on which it ends",
-    "description": "what visitors are told",
-}
-NOTHING = EMPTY | {"mode": links.ASK, "password": "", "open": ""}
+NOBODYS = "You cannot offer it to others."
 
 
 async def show(visit: Visit) -> Response:
-    """The links to one file or folder, and the form for another."""
-    return await _page(visit, asked(visit), NOTHING | {"mode": links.VIEW})
+    """The links to one file or folder are on the page where it is shared."""
+    path = asked(visit)
+    await is_own_folder(visit, path, NOBODYS)
+    return redirect(f"/share/{path}")
 
 
 async def create(visit: Visit) -> Response:
     """A new link."""
-    path, form = asked(visit), NOTHING | await read_form(visit.request)
+    path, form = asked(visit), NO_LINK | await read_form(visit.request)
+    await is_own_folder(visit, path, NOBODYS)
     try:
         wanted = read_by(NewLink.read, path, form, mode=form["mode"], password=form["password"])
         await create_link(visit.context, visit.account, wanted)
     except OcmError as error:
-        return await _page(visit, path, form, error)
-    return redirect(f"/link/{path}", "linked")
+        return await page(visit, path, error=error, link=form)
+    return redirect(f"/share/{path}", "linked")
 
 
 async def change(visit: Visit) -> Response:
     """Whoever has it may do more or less, or needs another password; an empty day is no end."""
-    link_id, form = visit.request.path_params["id"], NOTHING | await read_form(visit.request)
+    link_id, form = visit.request.path_params["id"], NO_LINK | await read_form(visit.request)
     row = await visit.context.database.read(lambda tx: links.get(tx, link_id, account=visit.account.id))
     try:
         await change_link(visit.context, visit.account, link_id, read_by(_read_change, row.path, form, **_said(form)))
     except OcmError as error:
-        return await _page(visit, row.path, NOTHING, error)
-    return redirect(f"/link/{row.path}", "relinked")
+        return await page(visit, row.path, error=error, link=NO_LINK)
+    return redirect(f"/share/{row.path}", "relinked")
 
 
 def _said(form: dict[str, str]) -> dict[str, str | None]:
@@ -67,10 +63,11 @@ def _read_change(body: dict[str, Any]) -> LinkChange:
 
 
 async def remove(visit: Visit) -> Response:
-    """It leads nowhere any more."""
-    link_id = visit.request.path_params["id"]
-    await visit.context.database.write(lambda tx: links.remove(tx, link_id, account=visit.account.id))
-    return redirect("/requests", "unlinked")
+    """It leads nowhere any more. The page of its file comes again, or that of all links where it was pressed there."""
+    link_id, account = visit.request.path_params["id"], visit.account.id
+    row = await visit.context.database.read(lambda tx: links.get(tx, link_id, account=account))
+    await visit.context.database.write(lambda tx: links.remove(tx, link_id, account=account))
+    return redirect(f"/share/{row.path}" if visit.request.query_params.get("at") == "file" else "/requests", "unlinked")
 
 
 async def show_requests(visit: Visit, error: OcmError | None = None) -> Response:
@@ -85,7 +82,7 @@ async def show_requests(visit: Visit, error: OcmError | None = None) -> Response
         active="requests",
         waiting=[row for row in rows if row.state == share_requests.OPEN],
         answered=[row for row in rows if row.state != share_requests.OPEN],
-        links=_shown(visit, given),
+        links=shown(visit, given),
         verdicts=VERDICTS,
         permissions={row.id: row.permissions for row in given},
     )
@@ -114,25 +111,3 @@ def _given(form: dict[str, str]) -> frozenset[str] | None:
         return None
     more = {WRITE: form["access"] == "write", SHARE: bool(form.get("reshare"))}
     return frozenset({READ, *(name for name, chosen in more.items() if chosen)})
-
-
-async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError | None = None) -> Response:
-    folder = await is_own_folder(visit, path, "You cannot offer it to others.")
-    rows = await visit.context.database.read(lambda tx: links.listing(tx, visit.account.id))
-    return visit.page(
-        "link.html",
-        error,
-        path=path,
-        crumbs=crumbs(path),
-        is_folder=folder,
-        links=_shown(visit, [row for row in rows if row.path == path]),
-        form=form,
-        tomorrow=tomorrow(visit),
-        last_day=last_day,
-        labels=LABELS,
-    )
-
-
-def _shown(visit: Visit, rows: list[links.Row]) -> list[dict[str, Any]]:
-    public_url, now = visit.context.config.public_url, int(visit.context.clock())
-    return [views.link(row, public_url, now) for row in rows]

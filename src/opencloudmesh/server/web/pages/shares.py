@@ -1,8 +1,8 @@
-"""The page of one file or folder: who has it, and sharing it with somebody at another cloud."""
+"""The page of one file or folder: who has it, sharing it with somebody at another cloud, and links to it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, OcmError
-from opencloudmesh.server import batches, bounds, circles, contacts, received, shares, views
+from opencloudmesh.server import batches, bounds, circles, links, received, shares, views
 from opencloudmesh.server.accounts import USER
 from opencloudmesh.server.batches import Batch
 from opencloudmesh.server.circles import Circle
@@ -19,13 +19,15 @@ from opencloudmesh.server.web.circles import NewBatch
 from opencloudmesh.server.web.circles import share as share_with_circle
 from opencloudmesh.server.web.pages.files import asked, crumbs
 from opencloudmesh.server.web.pages.forms import read_form
+from opencloudmesh.server.web.pages.peers import KNOWN, SUGGESTIONS, panel, suggestions
 from opencloudmesh.server.web.pages.visits import Visit, redirect
 from opencloudmesh.server.web.shares import NewShare, ShareChange, end_of, is_folder, look_at
 from opencloudmesh.server.web.shares import offer as offer_share
 
 T = TypeVar("T")
 
-EMPTY = {"address": "", "kind": USER, "access": "read", "reshare": "", "mfa": "", "expires": "", "note": ""}
+EMPTY = {"address": "", "kind": USER, "access": "read", "reshare": "", "mfa": "", "expires": "", "note": "", "look": ""}
+NO_LINK = EMPTY | {"mode": links.ASK, "password": "", "open": ""}
 STATES = {
     shares.PENDING: "On its way",
     shares.SENT: "Delivered, not answered yet",
@@ -51,16 +53,26 @@ LABELS = {
     "expiration": "the day on which it ends",
     "description": "the note",
 }
+LINK_LABELS = {
+    "mode": "what whoever has it may do",
+    "password": "the password",
+    "permissions": "what they may do",
+    "expiration": "the day on which it ends",
+    "description": "what visitors are told",
+}
 
 
 async def show(visit: Visit) -> Response:
-    """Who has it, and the form."""
-    return await _page(visit, asked(visit), EMPTY)
+    """Who has it, and the form; `with` in the query is somebody whose server is looked at."""
+    known = visit.request.query_params.get("with", "")
+    return await page(visit, asked(visit), EMPTY | {"address": known, "look": known})
 
 
 async def offer(visit: Visit) -> Response:
-    """It is shared; the other cloud is told by the worker."""
+    """It is shared; the other cloud is told by the worker. Or only looked at, and nothing is kept."""
     path, form = asked(visit), EMPTY | await read_form(visit.request)
+    if form["look"]:
+        return await page(visit, path, form)
     mfa, circle = bool(form["mfa"]), await _circle(visit, form["address"])
     try:
         if circle is None:
@@ -69,7 +81,7 @@ async def offer(visit: Visit) -> Response:
             wanted = read_by(NewBatch.read, path, form, mfa=mfa, circle=circle.id)
             await share_with_circle(visit.context, visit.account, wanted)
     except OcmError as error:
-        return await _page(visit, path, form, error)
+        return await page(visit, path, form, error=error)
     return redirect(f"/share/{path}", "shared" if circle is None else "spread")
 
 
@@ -82,7 +94,7 @@ async def change(visit: Visit) -> Response:
         wanted = read_by(ShareChange.read, row.path, form)
         await visit.context.commit(lambda tx: wanted.make(tx, share_id, owner=account))
     except OcmError as error:
-        return await _page(visit, row.path, EMPTY, error)
+        return await page(visit, row.path, error=error)
     return redirect(f"/share/{row.path}", "changed")
 
 
@@ -96,15 +108,24 @@ async def stop(visit: Visit) -> Response:
     return redirect("/files/", "stopped")
 
 
-async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError | None = None) -> Response:
+async def page(
+    visit: Visit,
+    path: str,
+    form: Mapping[str, str] = EMPTY,
+    *,
+    error: OcmError | None = None,
+    link: Mapping[str, str] | None = None,
+) -> Response:
+    """The page. `link` is the form of a link where that was wrong."""
     folder, given = await _what(visit, path)
     account = visit.account.id
-    rows, known, groups, spread = await visit.context.database.read(
+    rows, known, spread, linked, matching = await visit.context.database.read(
         lambda tx: (
             shares.listing(tx, account),
-            contacts.listing(tx, account),
-            circles.listing(tx, account),
+            suggestions(tx, account, "", KNOWN),
             batches.listing(tx, account, path=path),
+            links.listing(tx, account),
+            suggestions(tx, account, form["address"], SUGGESTIONS) if form["address"] else [],
         )
     )
     return visit.page(
@@ -114,17 +135,21 @@ async def _page(visit: Visit, path: str, form: dict[str, str], error: OcmError |
         crumbs=crumbs(path),
         is_folder=folder,
         shares=views.tree(row for row in rows if row.path == path),
-        contacts=known,
-        circles=[circle for circle in groups if circle.members],
+        known=known,
+        matching=[row for row in matching if row["value"] != form["address"]],
+        panel=await panel(visit, form["address"]) if form["look"] else None,
         batches=spread,
         far=how_far,
         form=form,
+        link=link or NO_LINK | {"mode": links.VIEW},
+        links=shown(visit, [row for row in linked if row.path == path]),
         states=STATES,
         live=shares.LIVE,
         in_force=shares.IN_FORCE,
         tomorrow=tomorrow(visit),
         last_day=last_day,
-        labels=LABELS,
+        labels=LABELS if link is None else LINK_LABELS,
+        linking=link is not None,
         given=given,
         limits=None if given is None else bounds.of_received(given),
     )
@@ -189,6 +214,12 @@ def read_by(read: Callable[[dict[str, Any]], T], path: str, form: dict[str, str]
     except Invalid as error:
         wrong = [*error.fields, *wrong]
     raise Invalid("This is not complete.", fields=wrong)
+
+
+def shown(visit: Visit, rows: Iterable[links.Row]) -> list[dict[str, Any]]:
+    """Rows of `links` as pages show them."""
+    public_url, now = visit.context.config.public_url, int(visit.context.clock())
+    return [views.link(row, public_url, now) for row in rows]
 
 
 def tomorrow(visit: Visit) -> date:

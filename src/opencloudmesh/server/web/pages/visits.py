@@ -41,7 +41,9 @@ HEADERS = {
 }
 # The first part of the paths that are for programs: what goes wrong there is told in JSON, whoever asks.
 FOR_PROGRAMS = frozenset({"api", "ocm", "dav", ".well-known", "ocm-provider", "health", "index.php"})
-UPLOADS_PATH = "/uploads/"  # the only place that scripts ask for anything
+# The only places that scripts ask for anything.
+UPLOADS_PATH = "/uploads/"
+PEERS_PATH = "/peers"
 # What the page after a form says. It is named in the URL, so nothing but these can be said.
 DONE = {
     "signed-out": "You have signed out.",
@@ -215,7 +217,7 @@ def _static(name: str, media_type: str) -> Static:
     return Static(content, media_type, f"/static/{stem}.{hashlib.sha256(content).hexdigest()[:16]}.{suffix}")
 
 
-SCRIPTS = ("page.js", "add.js", "passkey.js", "upload.js")
+SCRIPTS = ("page.js", "add.js", "passkey.js", "share.js", "upload.js")
 STATIC = {
     name: _static(name, media_type)
     for name, media_type in {
@@ -238,7 +240,7 @@ def policy(public_url: str) -> str:
     Scripts are named one by one: 'self' would be anything at this address, and people's files are served here too.
     """
     scripts = " ".join(public_url + STATIC[name].url for name in SCRIPTS)
-    connect = public_url + UPLOADS_PATH
+    connect = f"{public_url}{UPLOADS_PATH} {public_url}{PEERS_PATH}"
     return (
         f"{HEADERS['Content-Security-Policy']}; script-src {scripts}; connect-src {connect}; "
         "require-trusted-types-for 'script'"
