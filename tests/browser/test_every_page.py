@@ -14,7 +14,8 @@ from opencloudmesh.server import uploads
 MESH = "https://mesh.example/servers.json"
 PAGES = (
     "/files/", "/files/Empty", "/files/Shares/Radium", "/files/?search=nothing", "/share/work",
-    "/share/work?with=nobody@localhost:9", f"/share/{quote(LONG)}", f"/rename/{quote(LONG)}", "/delete/work", "/move/work", "/move/work?to=Shares", "/inbox",
+    "/share/work?with=nobody@localhost:9", f"/share/{quote(LONG)}",
+    f"/rename/{quote(LONG)}", "/delete/work", "/move/work", "/move/work?to=Shares", "/inbox",
     "/requests", "/asked", "/ssh-keys", "/copies", "/trash", "/notifications", "/invites", "/contacts",
     "/circles", "/add", "/settings", "/settings/security", "/accept-invite?token=abc&providerDomain=other.example",
     *(f"/look/look/a.{ending}" for ending in ("png", "pdf", "txt", "exe")), "/files/look",

@@ -161,3 +161,25 @@ async def test_a_share_is_made_and_ended_with_the_keyboard_alone(one, two, chrom
     await page.get_by_role("button", name=re.compile("Stop: ")).focus()
     await keys.press("Enter")
     await marie.sees("Nobody but you.")
+
+
+async def test_whose_server_it_is_appears_as_one_types(one, two, marie):
+    two.put("marie", "note.txt", b"x")
+    await two.api("POST", "contacts", {"address": one.address("einstein"), "name": "Albert"}, who="marie")
+    page, keys = marie.page, marie.page.keyboard
+    await marie.open("/share/note.txt")
+    assert await page.get_by_role("button", name="Look who that is").count() == 0
+    await page.get_by_label("Their address").focus()
+    await keys.type("alb")
+    option = page.locator(f"#contacts option[value='{one.address('einstein')}']")
+    await page.wait_for_function("document.querySelectorAll('#contacts option').length == 1")
+    assert await option.text_content() == "Albert"
+    await page.get_by_label("Their address").fill("")
+    await keys.type(one.address("einstein"))
+    await marie.sees(f"One at {one.host}")
+    await marie.sees("Albert is one of your contacts.")
+    assert await page.locator("#peer[aria-live=polite]").get_by_text("It signs its messages.").is_visible()
+    assert await marie.faults() == []
+    await page.get_by_label("Their address").focus()
+    await keys.press("Enter")
+    await marie.sees("On its way")
