@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import struct
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 import zlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -128,6 +130,32 @@ async def test_an_endless_page_is_ended(tmp_path, monkeypatch):
     began = time.monotonic()
     assert await made(tmp_path, "a.pdf", pdf(content=endless), pixels=4000) is None
     assert time.monotonic() - began < pictures.CPU
+
+
+async def test_a_server_that_sends_slowly_holds_no_turn(tmp_path, monkeypatch):
+    """Two turns are there for everybody, and a byte now and then is never idle."""
+    monkeypatch.setattr(previews, "PATIENCE", 0.2)
+    monkeypatch.setattr(previews, "AT_ONCE", 1)
+    kept, entry = Previews(tmp_path), Entry("a.png", False, 100, 1, "tag")
+
+    async def slowly() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x"
+            await asyncio.sleep(0.01)
+
+    async def read() -> Content:
+        return Content(entry, stream=slowly())
+
+    async with asyncio.timeout(60):
+        assert await kept.get(entry, WHO, read, pixels=10) is None
+    assert list((tmp_path / "previews").iterdir()) == []  # it may be faster another time
+    monkeypatch.setattr(previews, "PATIENCE", 60)
+    (tmp_path / "b.png").write_bytes(picture())
+
+    async def here() -> Content:
+        return Content(entry, file=tmp_path / "b.png")
+
+    assert await kept.get(Entry("b.png", False, 100, 1, "tag"), WHO, here, pixels=10) is not None
 
 
 async def test_what_is_too_large_is_not_read(tmp_path):

@@ -23,7 +23,7 @@ from opencloudmesh.server import contents, disk, pictures
 from opencloudmesh.server.trees import Content, Entry
 
 AT_ONCE = 2  # processes
-PATIENCE = 20.0  # seconds that one may take, by the clock
+PATIENCE = 20.0  # seconds that one may take, by the clock, and its file to come from elsewhere
 QUEUE = 10.0  # seconds that a request waits for its turn
 MAX_PICTURE = 8 << 20  # bytes that are taken from a process
 KEPT_BYTES, KEPT_FILES = 512 << 20, 50_000
@@ -76,8 +76,12 @@ class Previews:
                     "Too many pictures are being made. Try again in a while.", retry_after=10
                 ) from None
             try:
-                source = await self._source(read, self._place(entry, account, "source"))
+                # A server elsewhere may send a byte now and then, and others wait for the turn.
+                async with asyncio.timeout(PATIENCE):
+                    source = await self._source(read, self._place(entry, account, "source"))
                 found = await asyncio.to_thread(_made, source, kind, page, pixels) if source else b""
+            except TimeoutError:
+                return None
             finally:
                 self._turns.release()
             await asyncio.to_thread(_write, kept, found)
