@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 from urllib.parse import quote
@@ -10,7 +11,7 @@ import pytest
 from tests.browsing import Browser
 from tests.journeys.test_shares import offered
 
-from opencloudmesh.server import locks, schema, uploads
+from opencloudmesh.server import contents, locks, schema, uploads
 from opencloudmesh.server.uploads import LIFETIME, MAX_UNFINISHED
 from opencloudmesh.server.web.pages import sending
 
@@ -103,6 +104,21 @@ async def test_pieces_that_do_not_fit_change_nothing(one, einstein, monkeypatch)
     assert (one.data / "uploads" / begun["id"]).read_bytes() == b"ab"
 
 
+async def test_a_piece_that_never_ends_holds_up_nothing_but_its_file(one, einstein):
+    begun = await begin(einstein, "a.txt", 3)
+    await put(einstein, begun["id"], 0, b"abc")
+    piece = one.context.partials.opened(begun["id"], 3, 3)  # as while a request stands still
+    try:
+        for _ in range(contents.DISK_THREADS):
+            async with asyncio.timeout(30):
+                await ask(einstein, f"{begun['id']}/finish", 409)
+        assert (await one.dav("PROPFIND", "einstein")).status == 207
+    finally:
+        piece.close()
+    assert await ask(einstein, f"{begun['id']}/finish") == {"name": "a.txt"}
+    assert one.file("einstein", "a.txt").read_bytes() == b"abc"
+
+
 @pytest.mark.parametrize(
     "values",
     [{"name": ""}, {"name": "../a"}, {"name": "a", "folder": ".."}, {"name": "\0"}, {"name": "a" * 256},
@@ -137,7 +153,7 @@ async def test_pieces_come_only_from_our_pages_and_from_who_is_signed_in(one, ei
 
 async def test_quota_and_locks_hold(one, einstein):
     one.context.database.write_now(lambda tx: tx.run(schema.accounts.update().values(quota=10)))
-    one.put("einstein", "a.txt", b"123456")
+    await one.dav("PUT", "einstein", "a.txt", b"123456")  # what is put there by hand is seen at the next walk
     await begin(einstein, "b.txt", 5, 507)
     await begin(einstein, "b.txt", 3)
     await begin(einstein, "c.txt", 2, 507)  # what is under way needs its room too

@@ -322,6 +322,18 @@ async def test_uploads_are_bounded_by_the_link_besides_the_quota(one, visitor, m
     assert page.headers.get("retry-after")
 
 
+async def test_a_copy_of_a_folder_counts_with_all_that_is_in_it(one, monkeypatch):
+    link, home = await given(one, mode="edit")
+    shown = b64encode(f"{home.rpartition('/')[2]}:".encode()).decode()
+    fields = {"Authorization": f"Basic {shown}", "Destination": f"{one.url}/dav/ocm/again"}
+    monkeypatch.setattr(link_trees, "MAX_UPLOADS", 2)
+    assert (await one.request("COPY", "/dav/ocm/deep", fields)).status == 507
+    assert not one.file("einstein", "work/again").exists()
+    monkeypatch.setattr(link_trees, "MAX_UPLOADS", 3)
+    assert (await one.request("COPY", "/dav/ocm/deep", fields)).status == 201
+    assert (await known(one, link))["uploads"] == 3
+
+
 @pytest.mark.parametrize("headers", [{"Origin": None}, {"Origin": "https://evil.example"}, {"Origin": "null"}])
 async def test_a_form_from_elsewhere_does_nothing(one, visitor, headers):
     _, home = await given(one, mode="edit")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import os
@@ -233,6 +234,20 @@ class TestQuota:
         assert await desk.tree.quota() == files.Quota(1000, 0)
         with pytest.raises(InsufficientStorage):
             await desk.tree.write("new", body(b"x"))
+
+    async def test_several_at_once_do_not_each_take_the_same_room(self, desk):
+        """All of them are told that there is room, before anything of them has come."""
+        together = asyncio.Barrier(4)
+
+        async def late() -> AsyncIterator[bytes]:
+            await together.wait()
+            yield b"x" * 300
+
+        writes = [desk.tree.write(f"new {number}", late()) for number in range(4)]
+        ends = await asyncio.gather(*writes, return_exceptions=True)
+        assert sum(isinstance(end, InsufficientStorage) for end in ends) >= 3
+        assert (await desk.tree.quota()).used == sum(len(content) for content in desk.tree_on_disk().values())
+        await desk.tree.write("later", body(b"x" * 100))
 
     async def test_a_copy_counts(self, desk):
         with pytest.raises(InsufficientStorage):

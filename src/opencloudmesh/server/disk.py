@@ -5,6 +5,7 @@ walked, copied and removed without recursion, and the errors of system calls in 
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import re
@@ -145,6 +146,20 @@ def walk(root: Path) -> Iterator[tuple[str, list[os.stat_result]]]:
                 elif (found := state(child)) is not None:
                     files.append(found)
         yield folder, files
+
+
+def held(file: Path, flags: int) -> int:
+    """Opens a file alone: `Conflict` where somebody else has it so.
+
+    Nobody waits for that: who sends a piece of it may take for ever, and others wait for the threads of the disk.
+    """
+    descriptor = os.open(file, flags, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Conflict("A piece of this file is still arriving.") from None
+    return descriptor
 
 
 def sync_folder(path: Path) -> None:

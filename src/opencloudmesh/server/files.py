@@ -103,10 +103,11 @@ class LocalTree:
         """Everything that comes goes into the upload."""
         try:
             room = await self._room(upload.replaced, size or 0)
+            limit = None if room is None else await self._limit()
             async for data in gathered(chunks):
                 if room is not None and upload.size + len(data) > room:
                     raise InsufficientStorage("There is no room for this file.")
-                await on_disk(upload.write, data)
+                await on_disk(self._append, upload, data, limit)
             if size is not None and upload.size != size:
                 raise Invalid("The body is not as long as announced.")
             found, new = await on_disk(upload.commit, modified_ns)
@@ -182,6 +183,12 @@ class LocalTree:
 
     def _upload(self, path: str, file: Path | None = None) -> Upload:
         return self._storage.upload(self.account, self._place(path), file)
+
+    def _append(self, upload: Upload, data: bytes, limit: int | None) -> None:
+        upload.write(data)
+        # Others that are under way were told of the same room.
+        if limit is not None and self._storage.usage(self.account) - upload.replaced > limit:
+            raise InsufficientStorage("There is no room for this file.")
 
     def _touch(self, path: str, modified_ns: int) -> Entry:
         place = self._place(path)

@@ -66,8 +66,10 @@ class LinkTree(LocalTree):
 
     async def copy(self, source: str, target: str, *, overwrite: bool, deep: bool = True) -> bool:
         """Copies a file or folder with its properties."""
+        count = await on_disk(self._storage.count, self.account, self._place(source)) if deep else 1
+        await self._room(0, 0, count)
         new = await super().copy(source, target, overwrite=overwrite, deep=deep)
-        await self._count(await on_disk(self._storage.size, self.account, self._place(target)))
+        await self._count(await on_disk(self._storage.size, self.account, self._place(target)), count)
         return new
 
     def _beside(self, path: str) -> Upload:
@@ -75,13 +77,13 @@ class LinkTree(LocalTree):
             raise Forbidden("Put files into the folder itself.")
         return self._storage.upload(self.account, join(self.base, path), numbered=numbered)
 
-    async def _room(self, replaced: int, size: int) -> int | None:
+    async def _room(self, replaced: int, size: int, count: int = 1) -> int | None:
         link = await self._database.read(lambda tx: links.get(tx, self._link.id))  # it may have ended meanwhile
         left: int = min(self._largest, self._total - link.uploaded)
-        if size > left or left <= 0 or link.uploads >= MAX_UPLOADS:
+        if size > left or left <= 0 or link.uploads + count > MAX_UPLOADS:
             raise InsufficientStorage("This is more than one can upload here.")
         room = await super()._room(replaced, size)
         return left if room is None else min(room, left)
 
-    async def _count(self, size: int) -> None:
-        await self._database.write(partial(links.put, link_id=self._link.id, size=size))
+    async def _count(self, size: int, count: int = 1) -> None:
+        await self._database.write(partial(links.put, link_id=self._link.id, size=size, count=count))

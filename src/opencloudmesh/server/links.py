@@ -166,9 +166,9 @@ def fetched(tx: Tx, link_id: str) -> None:
     tx.run(links.update().where(links.c.id == link_id).values(downloads=links.c.downloads + 1))
 
 
-def put(tx: Tx, link_id: str, size: int) -> None:
-    """A visitor has put a file of so many bytes there, or a folder."""
-    values = {"uploads": links.c.uploads + 1, "uploaded": links.c.uploaded + size}
+def put(tx: Tx, link_id: str, size: int, count: int = 1) -> None:
+    """A visitor has put a file of so many bytes there, or a folder; or a copy of so many of them."""
+    values = {"uploads": links.c.uploads + count, "uploaded": links.c.uploaded + size}
     tx.run(links.update().where(links.c.id == link_id).values(**values))
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,8 +20,7 @@ from pathlib import Path
 
 from opencloudmesh.protocol.errors import Conflict, Forbidden, MethodNotAllowed, NotFound, OcmError
 from opencloudmesh.server import disk
-
-USAGE_SECONDS = 60.0  # for so long a user's usage is kept up by what we write ourselves, then walked again
+from opencloudmesh.server.usage import Usage
 
 # What the so-manyth of a name is called.
 Numbered = Callable[[str, int], str]
@@ -40,8 +38,7 @@ class Storage:
         self.files = data / "files"
         self.temporary = data / "tmp"
         self.trash = data / "trash"
-        self._usage: dict[str, tuple[int, float]] = {}  # bytes, and until when
-        self._counting = threading.Lock()
+        self.used = Usage(lambda user: self.size(user, ""))
         with disk.told():
             self.files.mkdir(parents=True, exist_ok=True, mode=0o750)
             for folder in (self.temporary, self.trash):
@@ -126,7 +123,7 @@ class Storage:
                 raise MethodNotAllowed("There is something of that name already.")
             os.rename(self.trash / user / trash_id, name, dst_dir_fd=folder)
             os.fsync(folder)
-        self._count_anew(user)
+        self.used.forget(user)
 
     def burn(self, user: str, trash_id: str) -> None:
         """It goes from the trash for good, if it is there."""
@@ -150,7 +147,7 @@ class Storage:
             os.rename(source_name, target_name, src_dir_fd=source_folder, dst_dir_fd=target_folder)
             os.fsync(target_folder)
             os.fsync(source_folder)
-        self._count(user, -replaced)
+        self.used.add(user, -replaced)
 
     def copy(self, user: str, source: str, target: str, *, deep: bool = True) -> None:
         """A file, or a folder (`deep`: with all in it), which appears at once when all is copied."""
@@ -162,14 +159,14 @@ class Storage:
                 size -= disk.replaceable(folder, name, by=os.lstat(staging / "copy"))
                 os.rename(staging / "copy", name, dst_dir_fd=folder)
                 os.fsync(folder)
-        self._count(user, size)
+        self.used.add(user, size)
 
     def remove_user(self, user: str) -> None:
         """All files of a user who is gone."""
         bin_name = disk.temporary_name()
         with disk.told(), suppress(FileNotFoundError):
             os.rename(self.files / disk.checked_name(user), self.temporary / bin_name)
-            self._count_anew(user)
+            self.used.forget(user)
             disk.purge(self.temporary, bin_name)
         with disk.told(), suppress(FileNotFoundError):
             os.rename(self.trash / disk.checked_name(user), self.temporary / bin_name)
@@ -178,15 +175,8 @@ class Storage:
     # Counting
 
     def usage(self, user: str) -> int:
-        """Bytes in a user's files."""
-        with self._counting:
-            used, until = self._usage.get(user, (0, 0.0))
-        if time.monotonic() < until:
-            return used
-        used = self.size(user, "")
-        with self._counting:
-            self._usage[user] = used, time.monotonic() + USAGE_SECONDS
-        return used
+        """Bytes in a user's files, and on their way there."""
+        return self.used.of(user)
 
     def size(self, user: str, path: str) -> int:
         """Bytes in a file, or in all files below a folder."""
@@ -194,6 +184,12 @@ class Storage:
         if not disk.is_folder(found):
             return found.st_size
         return sum(state.st_size for _, states in disk.walk(self.files / user / path) for state in states)
+
+    def count(self, user: str, path: str) -> int:
+        """How many files and folders are at and below a path."""
+        if not disk.is_folder(self.stat(user, path)):
+            return 1
+        return sum(1 + len(states) for _, states in disk.walk(self.files / user / path))
 
     def free(self) -> int:
         """Bytes that the disk still takes."""
@@ -319,19 +315,9 @@ class Storage:
             os.rename(name, place, src_dir_fd=folder)
             os.fsync(folder)
         if disk.is_folder(found):
-            self._count_anew(user)
+            self.used.forget(user)
         else:
-            self._count(user, -found.st_size)
-
-    def _count(self, user: str, delta: int) -> None:
-        with self._counting:
-            if user in self._usage:
-                used, until = self._usage[user]
-                self._usage[user] = max(0, used + delta), until
-
-    def _count_anew(self, user: str) -> None:
-        with self._counting:
-            self._usage.pop(user, None)
+            self.used.add(user, -found.st_size)
 
 
 class Upload:
@@ -354,8 +340,8 @@ class Upload:
         self._file: Path | None = given or storage.temporary / disk.temporary_name()
         with disk.told():
             flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC if self._given else disk.NEW_FILE
-            self._descriptor = os.open(self._file, flags, 0o640)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # `clear_temporary` leaves it alone
+            self._descriptor = disk.held(self._file, flags)  # `clear_temporary` leaves it alone
+        self._written = 0
         self.size = os.fstat(self._descriptor).st_size
 
     def write(self, data: bytes) -> None:
@@ -365,6 +351,7 @@ class Upload:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
         self.size += len(data)
+        self._arrived(len(data))
 
     def commit(self, modified_ns: int | None = None) -> tuple[os.stat_result, bool]:
         """Puts the file where it belongs, durably; whether nothing was there. Errors as `Storage.upload`."""
@@ -381,7 +368,8 @@ class Upload:
             os.rename(self._file or "", name, dst_dir_fd=folder)
             self._file = None
             os.fsync(folder)
-        storage._count(self._user, self.size - replaced)
+        storage.used.add(self._user, self.size - replaced)
+        self._arrived(-self._written)
         return os.fstat(self._descriptor), new
 
     def discard(self) -> None:
@@ -390,8 +378,13 @@ class Upload:
             return
         os.close(self._descriptor)
         self._descriptor = -1
+        self._arrived(-self._written)
         if self._file is not None and not self._given:
             self._file.unlink(missing_ok=True)
+
+    def _arrived(self, size: int) -> None:
+        self._written += size
+        self._storage.used.arrives(self._user, size)
 
 
 def _parts(path: str) -> list[str]:
