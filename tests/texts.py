@@ -18,7 +18,7 @@ from opencloudmesh.protocol import errors
 from opencloudmesh.server import config, database, factors, limits, news, operators, passkeys, reshares
 from opencloudmesh.server import policy as words
 from opencloudmesh.server.web import auth, languages, linked
-from opencloudmesh.server.web.pages import asked, copies, openid, visits, welcome
+from opencloudmesh.server.web.pages import asked, contacts, copies, inbox, links, openid, shares, visits, welcome
 from opencloudmesh.server.web.pages import passkeys as passkey_pages
 from opencloudmesh.server.web.pages.operator import audit, groups, outbox, policy, settings, users
 
@@ -82,7 +82,12 @@ def update(language: str) -> None:
 
 def _tables() -> Iterator[str]:
     """Sentences that are in tables of the code, and are looked up when they are shown."""
-    yield from visits.DONE.values()
+    yield from visits.UNITS
+    for table in (
+        visits.DONE, contacts.SOURCES, inbox.ENDED, inbox.MAY,
+        links.VERDICTS, shares.STATES, shares.PROGRESS, shares.LABELS,
+    ):  # fmt: skip
+        yield from table.values()
     yield from (event.sentence for event in news.EVENTS.values())
     yield from (setting.help for setting in config.SETTINGS)
     yield from (*words.SIGNATURES, *settings.SOURCES, outbox.LATER)

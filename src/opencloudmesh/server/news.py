@@ -8,7 +8,7 @@ person reads is made from the row when it is shown. The same said again is one r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from string import Formatter
 from typing import Any, NamedTuple
 
@@ -149,16 +149,19 @@ def mark_all(tx: Tx, account: str, *, until: int | None = None) -> int:
     return tx.run(news.update().where(*which).values(read=True)).rowcount
 
 
-def pieces(row: Row) -> Iterator[tuple[str, str]]:
-    """The sentence of a row in pieces: some text, and what comes behind it: "who", "name" or nothing ("")."""
-    for text, field, _, _ in Formatter().parse(EVENTS[row.event].sentence):
+def pieces(row: Row, spoken: Callable[[str], str] = str) -> Iterator[tuple[str, str]]:
+    """The sentence of a row in pieces: some text, and what comes behind it: "who", "name" or nothing ("").
+
+    `spoken` makes of a sentence of `EVENTS` the same in another language.
+    """
+    for text, field, _, _ in Formatter().parse(spoken(EVENTS[row.event].sentence)):
         yield text, field or ""
 
 
-def sentence(row: Row) -> str:
+def sentence(row: Row, spoken: Callable[[str], str] = str) -> str:
     """The sentence of a row, where there is only text."""
     who = f"{row.who_name} ({row.who})" if row.who_name not in ("", row.who) else row.who
-    return EVENTS[row.event].sentence.format(who=who, name=row.name)
+    return spoken(EVENTS[row.event].sentence).format(who=who, name=row.name)
 
 
 def purge(tx: Tx) -> None:

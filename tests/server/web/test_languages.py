@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from opencloudmesh.protocol.errors import NotFound
-from opencloudmesh.server import config
+from opencloudmesh.server import config, news
 from opencloudmesh.server.web import languages
 from opencloudmesh.server.web.languages import speaking
-from opencloudmesh.server.web.pages.visits import Look
+from opencloudmesh.server.web.pages.visits import Look, size, when
 
 OURS = config.load({"data": ".", "public_url": "https://ours.example"}, environment={})
 
@@ -54,3 +56,25 @@ def test_what_others_named_is_no_markup_and_has_no_blanks(name, shown, wanted):
     assert b"There is no " + shown + b"." in page.body
     assert shown in drop.body
     assert b"<b>" not in page.body + drop.body
+
+
+def test_numbers_and_moments_are_written_as_in_the_language():
+    assert [size(0), size(1), size(999), size(1500), size(10**16)] == [
+        "0 bytes",
+        "1 byte",
+        "999 bytes",
+        "1.5 kB",
+        "10.0 PB",
+    ]
+    assert when(1_757_068_205) == "5 Sep 2025, 10:30 UTC"
+    with speaking("de"):
+        assert size(1500) == "1,5 kB"
+
+
+@pytest.mark.parametrize("person", ["<b>marie</b>@cloud.example", "100%d@cloud.example"])
+def test_news_are_told_in_the_language_that_is_spoken(person):
+    row = SimpleNamespace(event=news.ACCEPTED, who=person, who_name="", name="{name} %s")
+    french = "“{name}” a été accepté par {who}.".format
+    assert news.sentence(row) == f"{person} accepted “{{name}} %s”."
+    assert news.sentence(row, lambda _text: french(name="{name}", who="{who}")) == french(name=row.name, who=person)
+    assert list(news.pieces(row, lambda _text: "“{name}” : {who}")) == [("“", "name"), ("” : ", "who")]

@@ -15,6 +15,7 @@ from opencloudmesh.protocol.errors import Conflict, Forbidden, NotFound, OcmErro
 from opencloudmesh.protocol.protocols import MUST_USE_MFA, is_web_address
 from opencloudmesh.server import audit, policy, received
 from opencloudmesh.server.database import Tx
+from opencloudmesh.server.web.languages import _
 from opencloudmesh.server.web.pages.visits import Visit
 
 PLACE = "/apps/"
@@ -72,6 +73,6 @@ def _told(part: dict[str, Any]) -> dict[str, Any]:
     return {
         "uri": part["uri"],
         "host": host,
-        "app": part["name"] or "a web application",
+        "app": part["name"] or _("a web application"),
         "by_token": part["secret"] != "",
     }

@@ -16,6 +16,7 @@ from opencloudmesh.server import shares as outgoing
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.trees import SHARE, WRITE, Entry, check_name, clean_path, free_name, inside, join, parent
 from opencloudmesh.server.web import dav
+from opencloudmesh.server.web.languages import _
 from opencloudmesh.server.web.pages.forms import Upload, read_form
 from opencloudmesh.server.web.pages.kinds import has_thumbnail, shown_as
 from opencloudmesh.server.web.pages.visits import Visit, redirect, when
@@ -71,13 +72,15 @@ async def folder(visit: Visit, error: OcmError | None = None, doing: str = "") -
             raise
         return redirect(f"/download/{path}")
     except Unavailable as unavailable:
-        note = unavailable.message
+        note = _(unavailable.message)
     around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, path))
     if around.origin is None and note:
         raise Unavailable(note)
     peer = around.peers.get(around.origin.host) if around.origin is not None else None
     if not note and peer is not None and peer.failing_since:
-        note = f"{peer.host} has not been reachable since {when(peer.failing_since)}. You see what was there last."
+        note = _("{host} has not been reachable since {moment}. You see what was there last.").format(
+            host=peer.host, moment=when(peer.failing_since)
+        )
     found = arranged(entries, sort, search)
     start = _start(query.get("from", ""), len(found))
     lines = [_line(entry, around) for entry in found[start : start + AT_ONCE]]

@@ -11,6 +11,7 @@ from opencloudmesh.protocol.errors import NotFound
 from opencloudmesh.server import bounds, received, views
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.trees import READ, SHARE, WRITE
+from opencloudmesh.server.web.languages import _
 from opencloudmesh.server.web.pages.visits import Visit, redirect
 
 ENDED = {
@@ -59,8 +60,8 @@ async def answer(visit: Visit) -> Response:
 def verdict(row: received.Row) -> str:
     """How we know who the sender is, in plain words."""
     if row.verified == "unsigned":
-        return f"Not confirmed: {row.host} does not sign."
-    return f"Confirmed: signed by {row.host}."
+        return _("Not confirmed: {host} does not sign.").format(host=row.host)
+    return _("Confirmed: signed by {host}.").format(host=row.host)
 
 
 def told_only(row: received.Row) -> bool:
@@ -70,5 +71,5 @@ def told_only(row: received.Row) -> bool:
 
 def may(row: received.Row) -> str:
     """What the sender says may be done with it."""
-    words = [word for name, word in MAY.items() if name in row.permissions]
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words) or "nothing"
+    words = [_(word) for name, word in MAY.items() if name in row.permissions]
+    return _(" and ").join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words) or _("nothing")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.responses import Response
 
 from opencloudmesh.server import news, shares
 from opencloudmesh.server.database import Tx
+from opencloudmesh.server.web.languages import _
 from opencloudmesh.server.web.news import MAX_ID, id_of, number
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.visits import Visit, redirect
@@ -32,8 +35,8 @@ async def show(visit: Visit) -> Response:
         news=rows[:AT_ONCE],
         more=len(rows) > AT_ONCE,
         first=before is None,
-        pieces=news.pieces,
-        sentence=news.sentence,
+        pieces=partial(news.pieces, spoken=_),
+        sentence=partial(news.sentence, spoken=_),
         active="notifications",
     )
 

@@ -17,6 +17,7 @@ from opencloudmesh.server.circles import Circle
 from opencloudmesh.server.trees import READ, SHARE, WRITE
 from opencloudmesh.server.web.circles import NewBatch
 from opencloudmesh.server.web.circles import share as share_with_circle
+from opencloudmesh.server.web.languages import _
 from opencloudmesh.server.web.pages.files import asked, crumbs
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.peers import KNOWN, SUGGESTIONS, panel, suggestions
@@ -38,13 +39,13 @@ STATES = {
     shares.PASSED_ON: "Given by its owner",
 }
 PROGRESS = {  # how many of a batch are so far
-    shares.ACCEPTED: "accepted",
-    shares.SENT: "delivered, not answered yet",
-    shares.PENDING: "on its way",
-    batches.FAILING: "not delivered yet",
-    shares.DECLINED: "declined",
-    shares.FAILED: "not delivered",
-    shares.EXPIRED: "expired",
+    shares.ACCEPTED: "{n} accepted",
+    shares.SENT: "{n} delivered, not answered yet",
+    shares.PENDING: "{n} on its way",
+    batches.FAILING: "{n} not delivered yet",
+    shares.DECLINED: "{n} declined",
+    shares.FAILED: "{n} not delivered",
+    shares.EXPIRED: "{n} expired",
 }
 LABELS = {
     "shareWith": "the address",
@@ -177,7 +178,8 @@ async def _circle(visit: Visit, text: str) -> Circle | None:
 
 def how_far(batch: Batch) -> str:
     """How far a batch has come, in words."""
-    return ", ".join(f"{batch.progress[state]} {word}" for state, word in PROGRESS.items() if batch.progress[state])
+    numbers = ((batch.progress[state], words) for state, words in PROGRESS.items())
+    return ", ".join(_(words).format(n=number) for number, words in numbers if number)
 
 
 async def is_own_folder(visit: Visit, path: str, cannot: str) -> bool:

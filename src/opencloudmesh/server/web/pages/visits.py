@@ -16,6 +16,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import jinja2
+from babel.dates import format_datetime
+from babel.numbers import format_decimal
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Scope
@@ -120,7 +122,7 @@ DONE = {
     "key-revoked": "The key was revoked. Nothing is signed with it any more.",
     "user-removed": "The user was removed, and what they shared has ended.",
 }
-UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
+UNITS = ("{n} kB", "{n} MB", "{n} GB", "{n} TB", "{n} PB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ class Visit:
         """A page; with an error it says so and has its status."""
         values |= {"visit": self, "error": error, "wrong": {field.name for field in error.fields} if error else set()}
         done = DONE.get(self.request.query_params.get("done", ""), "")
-        return self.look.page(template, error.status if error else 200, {"done": "" if error else _(done), **values})
+        return self.look.page(template, error.status if error else 200, {"done": "" if error else done, **values})
 
 
 class Look:
@@ -281,17 +283,18 @@ def _origin(url: str) -> tuple[str, str, int] | None:
 
 def size(count: int) -> str:
     """Bytes as people read them."""
-    number, unit = float(count), 0
+    if count < 1000:
+        return plural("{n} byte", "{n} bytes", count).format(n=count)
+    number, unit = count / 1000, 0
     while number >= 1000 and unit < len(UNITS) - 1:
         number, unit = number / 1000, unit + 1
-    if count == 1:
-        return "1 byte"
-    return f"{count} {UNITS[0]}" if unit == 0 else f"{number:.1f} {UNITS[unit]}"
+    return _(UNITS[unit]).format(n=format_decimal(f"{number:.1f}", "0.0", locale=language()))
 
 
 def when(seconds: float) -> str:
     """A moment as people read it; without a script a page does not know where they are."""
-    return f"{_moment(seconds):%-d %b %Y, %H:%M} UTC"
+    # Translators: day, month, year and time as https://babel.pocoo.org/en/latest/dates.html#date-fields writes them.
+    return format_datetime(_moment(seconds), _("d MMM y, HH:mm 'UTC'"), locale=language())
 
 
 def iso(seconds: float) -> str:
