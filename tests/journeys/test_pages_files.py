@@ -152,6 +152,9 @@ async def test_what_a_webdav_client_has_locked_is_not_changed(one, einstein):
 async def test_deleting_what_is_shared_says_so_and_ends_the_share(one, two, einstein):
     one.put("einstein", "work/note.txt", b"e = mc2")
     share_id, _ = await offered(one, two, "work/note.txt")
-    assert "lose access to: work/note.txt" in (await einstein.open("/delete/work")).text
+    assert (
+        "lose access, which does not come back with a restore, to: work/note.txt"
+        in (await einstein.open("/delete/work")).text
+    )
     await einstein.submit("/delete/work")
     assert one.rows(shares.get, share_id).state == "unshared"
