@@ -8,9 +8,9 @@ import threading
 import pytest
 from tests.browsing import Browser
 from tests.mesh import PASSWORD, Server, basic
-from tests.phones import Phone, protect, ticket
+from tests.phones import Phone, passkey, protect, ticket
 
-from opencloudmesh.server import accounts, factors, limits
+from opencloudmesh.server import accounts, factors, limits, sessions
 from opencloudmesh.server.web import auth
 
 METHODS = ("GET", "PROPFIND", "PUT", "MKCOL", "DELETE", "COPY", "MOVE", "LOCK", "PROPPATCH")
@@ -165,6 +165,20 @@ async def test_an_app_password_from_before_the_second_factor_makes_nobody_an_ope
     after = one.stored()
     assert [after[name] for name in ("factors", "welcomes")] == [before[name] for name in ("factors", "welcomes")]
     assert (await one.request("POST", "/api/v1/operator/users/einstein/link", await made())).status == 201
+
+
+async def test_a_passkey_as_the_first_factor_ends_all_sessions_without_one(pair: list[Server]) -> None:
+    one, _ = pair
+    browser, weak = Browser(one), Browser(one)
+    await weak.sign_in("einstein")
+    ((name, _),) = weak.cookies.items()
+    # As by an OpenID provider whose second factor counts.
+    browser.cookies[name] = one.context.database.write_now(lambda tx: sessions.begin(tx, "einstein", strong=True))
+    page = await browser.submit("/settings/security/passkeys/new", passkey="laptop", password=PASSWORD)
+    await browser.submit("/settings/security/passkeys", ticket=ticket(page.html), credential=passkey(one, page.html))
+    assert [row.strong for row in one.rows(sessions.listing, "einstein")] == [True]
+    assert (await weak.send("GET", "/files/")).status == 303
+    assert (await browser.send("GET", "/files/")).status == 200
 
 
 async def test_a_page_of_somebody_elses_asks_nothing_with_a_password_that_a_browser_remembers(

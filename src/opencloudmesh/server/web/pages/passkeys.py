@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import OcmError, TooManyRequests, Unauthenticated
-from opencloudmesh.server import limits, passkeys, sessions
+from opencloudmesh.server import factors, limits, passkeys, sessions
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.passkeys import Site
@@ -70,8 +70,9 @@ async def add(visit: Visit) -> Response:
     secret, site = shown(visit.request, visit.context.config), Site.of(visit.context.config)
 
     def store(tx: Tx) -> list[str]:
+        first = not factors.of(tx, account.id).any
         codes = passkeys.add(tx, account.id, form.get("ticket", ""), form.get("credential", ""), site)
-        if not account.strong:
+        if first or not account.strong:
             sessions.strengthen(tx, account.id, secret)
         return codes
 
