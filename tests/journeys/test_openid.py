@@ -39,6 +39,10 @@ PEOPLE = (
     User(sub="3", claims={"preferred_username": "lise", "name": "Lise Meitner", "amr": ["pwd", "mfa"]}),
     User(sub="4", claims={"preferred_username": "../etc"}),
     User(sub="5", claims={}),
+    User(sub="6", claims={"preferred_username": "otto", "name": "Otto\n", "email": "otto@b.example\r\nBcc: c"}),
+    User(sub="7", claims={"email": "niels@uni.example"}),
+    User(sub="8", claims={"email": "niels@uni.example", "email_verified": False}),
+    User(sub="9", claims={"email": "niels@uni.example", "email_verified": True}),
 )
 
 
@@ -112,6 +116,23 @@ async def test_who_has_none_gets_one_without_a_password(cloud):
     for subject in ("4", "5"):
         await sign_in(Browser(cloud), subject, 400 if subject == "4" else 403)
     assert {row.id for row in cloud.rows(accounts.everybody)} == {"einstein", "lise"}
+
+
+async def test_what_the_provider_says_that_cannot_be_written_is_left_out(cloud):
+    await sign_in(Browser(cloud), "6")
+    account = cloud.rows(accounts.get, "otto")
+    assert (account.name, account.email) == ("otto", "")
+
+
+async def test_an_address_that_is_not_verified_opens_nobodys_account(tmp_path, new_sqlite_url, issuer):
+    settings = {"oidc_issuer": issuer, "oidc_client_id": "cloud", "oidc_client_secret": "s3cr3t", "oidc_claim": "email"}
+    async with serve(tmp_path / "cloud", database_url=new_sqlite_url(), **settings) as server:
+        server.add("niels@uni.example")
+        for subject in ("7", "8"):
+            await sign_in(Browser(server), subject, 403)
+        assert (server.stored()["identities"], server.stored()["sessions"]) == ([], [])
+        await sign_in(Browser(server), "9")
+        assert [row[1:3] for row in server.stored()["identities"]] == [("9", "niels@uni.example")]
 
 
 async def test_a_second_factor_that_is_set_up_here_is_asked_for_here(cloud):
@@ -223,6 +244,7 @@ def test_an_id_token_is_taken():
         {"iss": "https://evil.example"}, {"iss": None}, {"aud": "other"}, {"aud": None}, {"aud": ["other"]},
         {"aud": ["cloud", "other"], "azp": "other"}, {"exp": NOW - 61}, {"exp": None}, {"iat": NOW + 120},
         {"nonce": "other"}, {"nonce": None}, {"sub": None}, {"sub": 7}, {"sub": ""},
+        {"sub": "a\0"},
     ],
 )  # fmt: skip
 def test_an_id_token_that_is_not_for_us_now_is_refused(claims):

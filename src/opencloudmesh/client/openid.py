@@ -108,7 +108,11 @@ def verify(
     try:
         claims = jwt.decode(token, KeySet.import_key_set(jwks), algorithms=ALGORITHMS).claims  # type: ignore[arg-type]
         registry.validate(claims)
-        if not isinstance(claims["sub"], str) or claims.get("azp", client_id) != client_id:
+        if (
+            not isinstance(claims["sub"], str)
+            or not claims["sub"].isprintable()
+            or claims.get("azp", client_id) != client_id
+        ):
             raise ValueError("sub or azp")
     except (JoseError, ValueError, TypeError, KeyError) as error:
         raise Unauthenticated("What the sign-in provider says cannot be trusted.", detail=repr(error)) from None

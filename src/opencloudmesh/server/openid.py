@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from opencloudmesh.client import openid as client
 from opencloudmesh.client.openid import Grant
+from opencloudmesh.protocol.address import is_email
 from opencloudmesh.protocol.errors import Unauthenticated
 from opencloudmesh.server import identities, tickets
 from opencloudmesh.server.accounts import Account
@@ -81,14 +82,15 @@ async def complete(context: Context, *, state: str, code: str, browser: str) -> 
     token = await client.redeem(context.network, provider, grant)
     jwks, now = await client.keys(context.network, provider), int(context.clock())
     claims = client.verify(token, jwks, provider, client_id=config.oidc_client_id, nonce=data["nonce"], now=now)
+    email = _text(claims, "email")
     account = await context.database.write(
         lambda tx: identities.sign_in(
             tx,
             provider.issuer,
             claims["sub"],
-            called=_text(claims, config.oidc_claim),
+            called=_called(claims, config.oidc_claim),
             name=_text(claims, "name"),
-            email=_text(claims, "email"),
+            email=email if is_email(email) else "",
             create=config.oidc_create,
         )
     )
@@ -102,6 +104,11 @@ def has_passed_mfa(claims: dict[str, Any]) -> bool:
     return any(isinstance(word, str) and word.lower() == "mfa" for word in words)
 
 
+def _called(claims: dict[str, Any], claim: str) -> str:
+    """The name of somebody there. An address that the provider has not verified anybody can claim to have."""
+    return "" if claim == "email" and claims.get("email_verified") is not True else _text(claims, claim)
+
+
 def _text(claims: dict[str, Any], name: str) -> str:
     value = claims.get(name)
-    return value[:255] if isinstance(value, str) and "\0" not in value else ""
+    return value[:255] if isinstance(value, str) and value.isprintable() else ""
