@@ -103,7 +103,7 @@ def remove(tx: Tx, account: str, circle_id: str) -> None:
 def _found(matching: Any) -> Circle:
     circle = next(matching, None)
     if circle is None:
-        raise NotFound("There is no such circle.")
+        raise NotFound("There is no such circle. The address of a person is like name@cloud.example.")
     assert isinstance(circle, Circle)
     return circle
 
