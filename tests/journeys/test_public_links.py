@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 import zipfile
@@ -230,6 +231,15 @@ async def test_who_guesses_passwords_is_stopped_and_signs_in_all_the_same(one, v
     _, other = await given(one)
     await visitor.open(other)
     await visitor.sign_in("einstein")
+
+
+async def test_guesses_at_once_are_no_more_than_one_after_another(one, visitor):
+    link, home = await given(one, password="a long password")
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    guesses = [visitor.send("POST", f"{home}/password", b"password=x%d" % number, form) for number in range(60)]
+    stopped = [answer.status == 429 for answer in await asyncio.gather(*guesses)]
+    assert sum(stopped) > len(guesses) - 2 * limits.FAILURES_FOR_NAME
+    assert (await known(one, link))["downloads"] == 0
 
 
 async def test_who_has_no_password_can_ask_the_owner(one, two, visitor):

@@ -154,7 +154,7 @@ class Doors:
         return await self._database.read(look)
 
     async def _check(self, user: str, password: str, known: Known, request: Request) -> Account:
-        await self._matches(user, password, known.stored, self.attempt(request, user), WRONG)
+        await self._matches(user, password, known.stored, self._guess(caller_of(request, self._proxies), user), WRONG)
         if known.account is None:  # it has just gone
             raise Unauthenticated(WRONG)
         return known.account
@@ -168,7 +168,7 @@ class Doors:
             return
         if not password:
             raise Unauthenticated("This link has a password.")
-        guess = self._limits.attempt(visitor_of(request, self._proxies), link.id)
+        guess = self._guess(visitor_of(request, self._proxies), link.id)
         await self._matches(link.id, password, link.password, guess, "The password is wrong.")
 
     async def _matches(
@@ -184,6 +184,13 @@ class Doors:
                 if not right:
                     raise Unauthenticated(wrong)
         self._remember(digest)
+
+    @contextmanager
+    def _guess(self, who: str, name: str) -> Iterator[None]:
+        """Around a look at a password, which takes long: those that are under way are not counted as failed yet."""
+        at_once = self._limits.at_once(f"guess {who} {name}", limits.FAILURES_FOR_NAME, limits.WAIT_A_MINUTE)
+        with at_once, self._limits.attempt(who, name):
+            yield
 
     @contextmanager
     def attempt(self, request: Request, name: str) -> Iterator[None]:
