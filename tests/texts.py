@@ -85,7 +85,7 @@ def _tables() -> Iterator[str]:
     yield from visits.UNITS
     for table in (
         visits.DONE, contacts.SOURCES, inbox.ENDED, inbox.MAY,
-        links.VERDICTS, shares.STATES, shares.PROGRESS, shares.LABELS,
+        links.VERDICTS, shares.STATES, shares.PROGRESS, shares.LABELS, shares.LINK_LABELS,
     ):  # fmt: skip
         yield from table.values()
     yield from (event.sentence for event in news.EVENTS.values())
