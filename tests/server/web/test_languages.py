@@ -1,18 +1,23 @@
-"""The browser says in which language a person is spoken to."""
+"""The browser says in which language a person is spoken to, and every text is there in every language."""
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import pytest
+from tests.texts import texts, translated
 
 from opencloudmesh.protocol.errors import NotFound
 from opencloudmesh.server import config, news
 from opencloudmesh.server.web import languages
-from opencloudmesh.server.web.languages import speaking
+from opencloudmesh.server.web.languages import plural, speaking
 from opencloudmesh.server.web.pages.visits import Look, size, when
 
 OURS = config.load({"data": ".", "public_url": "https://ours.example"}, environment={})
+OTHERS = sorted(set(languages.NAMES) - {languages.ENGLISH})
+PLACE = re.compile(r"%\(\w+\)s|\{\w*\}")
+TAG = re.compile(r"<[^>]*>")
 
 
 @pytest.mark.parametrize(
@@ -78,3 +83,27 @@ def test_news_are_told_in_the_language_that_is_spoken(person):
     assert news.sentence(row) == f"{person} accepted “{{name}} %s”."
     assert news.sentence(row, lambda _text: french(name="{name}", who="{who}")) == french(name=row.name, who=person)
     assert list(news.pieces(row, lambda _text: "“{name}” : {who}")) == [("“", "name"), ("” : ", "who")]
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_text_is_translated_with_the_same_places_and_tags_in_it(language):
+    there = {message.id: message for message in translated(language) if message.id}
+    assert there.keys() == {message.id for message in texts() if message.id}, "run python -m tests.texts"
+    for text, message in there.items():
+        assert not message.fuzzy
+        many = text[-1] if isinstance(text, tuple) else text
+        for said in message.string if isinstance(message.string, tuple) else (message.string,):
+            assert said, f"not translated into {language}: {text}"
+            assert sorted(PLACE.findall(said)) == sorted(PLACE.findall(many)), said
+            assert sorted(TAG.findall(said)) == sorted(TAG.findall(many)), said
+
+
+def test_a_number_of_things_is_said_in_the_grammar_of_the_language():
+    def servers(number):
+        return plural("%(count)s server", "%(count)s servers", number) % {"count": number}
+
+    assert [servers(0), servers(1)] == ["0 servers", "1 server"]
+    with speaking("fr"):
+        assert [servers(0), servers(1), servers(2)] == ["0 serveur", "1 serveur", "2 serveurs"]
+    with speaking("de"):
+        assert [servers(1), servers(2)] == ["1 Server", "2 Server"]
