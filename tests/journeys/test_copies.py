@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.mesh import settled
 
-from opencloudmesh.server import copies, peers, received, schema
+from opencloudmesh.server import copies, copying, peers, received, schema
 from opencloudmesh.server.remote import RemoteTree
 
 DATA = b"radium" * 500_000  # 3 MB: several pieces
@@ -42,6 +42,22 @@ async def test_a_file_is_copied_and_nothing_is_replaced(one, two, marie):
     await marie.submit(page.form("/copies/.*/remove"))
     assert await two.api("GET", "copies", who="marie") == []
     assert two.file("marie", "radium (2).bin").exists()
+
+
+async def test_a_server_that_sends_slowly_holds_nobody_up_and_goes_on_where_it_was(one, two, monkeypatch):
+    one.put("einstein", "radium.bin", DATA)
+    share = await shared(one, two, "radium.bin")
+    monkeypatch.setattr(copying, "TURN", -1.0)
+    await two.api("POST", "copies", {"received": share}, who="marie", status=201)
+    await settled(one, two)
+    (job,) = await two.api("GET", "copies", who="marie")
+    assert 0 < job["arrived"] < len(DATA)
+    assert (job["state"], job["error"]) == ("waiting", "Not all of it has come yet; it goes on later.")
+    assert not two.file("marie", "radium.bin").exists()
+    monkeypatch.undo()
+    two.context.clock.ahead += 60
+    await settled(one, two)
+    assert two.file("marie", "radium.bin").read_bytes() == DATA
 
 
 async def test_a_folder_is_copied_with_all_in_it(one, two):

@@ -20,7 +20,7 @@ from tests.phones import Phone, ticket
 from opencloudmesh.client import openid as client
 from opencloudmesh.client.openid import Provider
 from opencloudmesh.protocol.errors import EgressDenied, Unauthenticated
-from opencloudmesh.server import accounts, config, factors
+from opencloudmesh.server import accounts, config, factors, operators
 from opencloudmesh.server.app import Cloud
 from opencloudmesh.server.openid import has_passed_mfa
 
@@ -97,6 +97,14 @@ async def test_who_has_an_account_gets_into_it_and_nobody_else_by_the_same_name(
     assert cloud.stored()["tickets"] == []
     assert not [line for line in cloud.log if "s3cr3t" in line]
     await Browser(cloud).sign_in("einstein")  # the password still is one
+
+
+async def test_nobody_becomes_an_operator_by_a_name(cloud):
+    cloud.context.database.write_now(lambda tx: operators.change(tx, "einstein", operator=True))
+    before = cloud.stored()
+    page = await sign_in(Browser(cloud), "1", 403)
+    assert "Operators of this cloud sign in with" in page.text
+    assert {**cloud.stored(), "tickets": []} == {**before, "tickets": []}
 
 
 async def test_who_has_none_gets_one_without_a_password(cloud):

@@ -80,7 +80,7 @@ async def test_an_invite_link_leads_by_pages_to_contacts_at_both_ends(one, two, 
     albert = Browser(one)
     login = await albert.open(dialog.removeprefix(one.url))
     assert "Sign in" in login.text
-    (target,) = [values["value"] for tag, values in login.tags if values.get("name") == "next"]
+    (target,) = {values["value"] for tag, values in login.tags if values.get("name") == "next"}  # by any way of theirs
     shown = await albert.sign_in("einstein", next=target)
     assert f"Somebody at {two.host} invites you" in shown.text
     assert "Albert Einstein" in shown.text

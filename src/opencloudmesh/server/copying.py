@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from opencloudmesh.server.trees import Content, Entry, free_name, join
 
 log = logging.getLogger(__name__)
 
+TURN = 900.0  # seconds for a file at a time: a server that sends slowly does not hold up what others want for ever
 AGAIN = (Unavailable, Unreachable, PeerAway)  # what passes: it is tried again
 Row = sa.Row[Any]
 
@@ -109,8 +111,10 @@ class Copier:
             checksum = content.checksum
             await self._append(row, content, offset, entry.size)
         file = partials.path(row.id)
+        if await asyncio.to_thread(partials.size, row.id) < entry.size:
+            raise Unavailable("Not all of it has come yet; it goes on later.")
         after = await tree.look(row.source)
-        if (after.etag, after.size) != (entry.etag, entry.size) or partials.size(row.id) != entry.size:
+        if (after.etag, after.size) != (entry.etag, entry.size):
             raise Unavailable(f"It was changed at {row.host} while it was copied.")
         if checksum is not None and not await asyncio.to_thread(_holds, file, *checksum):
             await asyncio.to_thread(partials.discard, row.id)
@@ -123,7 +127,7 @@ class Copier:
         assert content.stream is not None
         piece = await asyncio.to_thread(partials.opened, row.id, offset, size)
         try:
-            async for chunk in gathered(content.stream):
+            async for chunk in gathered(_for_a_turn(content.stream)):
                 await asyncio.to_thread(piece.write, chunk)
                 if not await read(lambda tx: copies.goes_on(tx, row.id)):
                     raise NotFound("It is not wanted any more.")
@@ -143,6 +147,16 @@ class Copier:
         """Nothing that is there is ever replaced."""
         there = await self._context.tree(account).list(row.folder)
         return free_name(row.name, {entry.name.casefold() for entry in there})
+
+
+async def _for_a_turn(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """What comes of it within a turn; the rest is asked for in another, from there on."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + TURN
+    async for chunk in stream:
+        yield chunk
+        if clock() > end:
+            return
 
 
 def _holds(file: Path, algorithm: str, digest: bytes) -> bool:

@@ -30,6 +30,8 @@ def sign_in(
         raise Forbidden("There is no account for you here. Ask the operator of this cloud.")
     if account is None:
         account = accounts.add(tx, called, accounts.NO_PASSWORD, name=name, email=email)
+    elif account.operator:  # whoever may choose their name at the provider must not choose this one
+        raise Forbidden("Operators of this cloud sign in with their password or a passkey.")
     elif _is_taken(tx, issuer, account.id):
         raise Forbidden("Your name belongs to somebody else here. Ask the operator of this cloud.")
     row = {"issuer": issuer, "subject": subject, "account": account.id, "created": tx.now}
