@@ -10,6 +10,7 @@ import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,20 @@ from tests import postgres
 from tests.journeys.foreign.matrix import Matrix
 from tests.tools import find, require
 
+from opencloudmesh.protocol import keys
 from opencloudmesh.server import migrate
 from opencloudmesh.server.database import Database, sqlite_url
 
 NewDatabase = Callable[..., str]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keys_are_read_quickly() -> Iterator[None]:
+    """Checking the primes of an RSA key takes longer than most tests; each of their servers reads one of a few keys."""
+    with pytest.MonkeyPatch.context() as patch:
+        quick = partial(keys.load_pem_private_key, unsafe_skip_rsa_key_validation=True)
+        patch.setattr(keys, "load_pem_private_key", quick)
+        yield
 
 
 @pytest.fixture

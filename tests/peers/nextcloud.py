@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.peers import cavage
 from tests.peers.davserver import NC, OC, Style
 from tests.peers.nextcloud_endpoints import NextcloudEndpoints
 from tests.peers.ocs import OCS_SHARES, WEBDAV, ocs_form, ocs_ok
 from tests.peers.resharing import REMOTE
+from tests.peers.rsakeys import next_rsa_key
 from tests.peers.sabre import (
     LOCK_PROPERTIES,
     NC_PREFIXES,
@@ -119,7 +119,7 @@ class Nextcloud(NextcloudEndpoints):
         self.http_headers = (("User-Agent", self.user_agent), ("Accept-Encoding", encodings))
         locks = LOCK_PROPERTIES if self.generation.locks else ()
         self.propfind = propfind_body(NC_PREFIXES if locks else OC_PREFIXES, (*NC_PROPERTIES, *locks))
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048) if self.generation.signs else None
+        self.key = next_rsa_key() if self.generation.signs else None
 
     def version_text(self) -> str:
         """34.0.1.2"""

@@ -8,9 +8,10 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.peers.base import Peer
+from tests.peers.rsakeys import next_rsa_key
 from tests.peers.values import Answer, Call, json_answer
 
 
@@ -21,7 +22,7 @@ class Stranger(Peer):
 
     def __init__(self, *, allow_http: bool = True) -> None:
         super().__init__(allow_http=allow_http)
-        self.rsa = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.rsa = next_rsa_key()
         self.ed25519 = ed25519.Ed25519PrivateKey.generate()
         self.extra: dict[str, Any] = {}
         for path in ("/.well-known/ocm", "/ocm-provider", "/ocm-provider/"):

@@ -19,7 +19,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple, Self
 from urllib.parse import urldefrag, urljoin
 from weakref import WeakValueDictionary
@@ -101,9 +101,7 @@ class Network:
         self._resolver = CheckedResolver(resolver or self._resolve)
         self._exemptions = exemptions
         self._pinned: dict[str, ssl.SSLContext] = {}  # by the authorities
-        self._tls = ssl.create_default_context()
-        if ca_file is not None:
-            self._tls.load_verify_locations(ca_file)
+        self._tls = _authorities(ca_file)
         self._per_peer = per_peer
         self._slots: WeakValueDictionary[tuple[str, bool], asyncio.Semaphore] = WeakValueDictionary()
         self._in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
@@ -284,6 +282,15 @@ class Network:
             return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+
+
+@cache  # there are hundreds in a system: to read them takes tens of milliseconds
+def _authorities(ca_file: str | None) -> ssl.SSLContext:
+    """Whose certificates are believed: the system's authorities, and those in a file."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    return context
 
 
 def check_authorities(ca: str) -> None:
