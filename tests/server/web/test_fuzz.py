@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +29,7 @@ from tests.server.web.background import Background
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.wire import Request, Response
-from opencloudmesh.server import invites, links, news, share_requests
+from opencloudmesh.server import app_passwords, invites, links, news, sessions, share_requests
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.web import openapi
 from opencloudmesh.server.web.api import BASE, OPERATIONS
@@ -205,6 +206,21 @@ def new_id(stage: Stage, noun: str) -> str:
         share = new_id(stage, "received")
         stage.background.run(stage.cloud.api("POST", f"received/{share}/accept", who="einstein"))
         return str(stage.background.run(stage.cloud.api("POST", "copies", {"received": share}, who="einstein"))["id"])
+    if noun == "trash":
+        stage.cloud.put("einstein", f"gone{number}.txt", b"x")
+        stage.background.run(stage.cloud.dav("DELETE", "einstein", f"gone{number}.txt"))
+        return str(stage.background.run(stage.cloud.api("GET", "trash", who="einstein"))[0]["id"])
+    if noun == "batches":
+        circle = new_id(stage, "circles")
+        member_of(stage, circle)
+        body = {"path": "work", "circle": circle}
+        stage.background.run(stage.cloud.api("POST", "batches", body, who="einstein"))
+        member_of(stage, circle)  # who is new in it
+        return str(stage.background.run(stage.cloud.api("GET", "batches", who="einstein"))[0]["id"])
+    if noun in ("sessions", "app-passwords"):
+        begin = sessions.begin if noun == "sessions" else partial(app_passwords.create, name=somebody, strong=False)
+        stage.background.run(stage.cloud.context.database.write(lambda tx: begin(tx, "einstein")))
+        return str(stage.background.run(stage.cloud.api("GET", noun, who="einstein"))[0]["id"])
     if noun == "notifications":
         return stage.background.run(stage.cloud.context.database.write(lambda tx: told(tx, somebody)))
     if noun == "requests":
@@ -214,11 +230,18 @@ def new_id(stage: Stage, noun: str) -> str:
         "links": {"path": "work"},
         "contacts": {"address": somebody},
         "invites": {},
-        "copies": {},
+        "circles": {"name": f"pupils {number}"},
         "ssh-keys": {"key": SSH_KEY},
         "asked": {"owner": somebody, "share": "x"},
     }[noun]
     return str(stage.background.run(stage.cloud.api("POST", noun, wanted, who="einstein"))["id"])
+
+
+def member_of(stage: Stage, circle: str) -> str:
+    """The id of a contact of einstein's, who is in the circle."""
+    contact = new_id(stage, "contacts")
+    stage.background.run(stage.cloud.api("PUT", f"circles/{circle}/members/{contact}", who="einstein"))
+    return contact
 
 
 def told(tx: Tx, who: str) -> str:
@@ -244,7 +267,10 @@ def test_what_there_is_is_shown_as_described(stage: Stage, operation: str) -> No
     method, _, path = operation.partition(" ")
     noun = path.split("/")[1]
     known = {"id": new_id(stage, noun)} if noun not in ("me", "settings", "peers") else {}
-    change = {"mail": "none"} if noun == "settings" else {"permissions": ["read", "write"]}
+    if "{contact}" in path:
+        known["contact"] = member_of(stage, known["id"])
+    changes = {"settings": {"mail": "none"}, "circles": {"name": "pupils"}}
+    change = changes.get(noun, {"permissions": ["read", "write"]})
     said = {"body": change, "media_type": "application/json"} if method == "PATCH" else {}
     said |= {"query": {"address": "marie@localhost:9"}} if noun == "peers" else {}
     case = schema[path][method].Case(path_parameters=known if "{id}" in path else None, **said)
