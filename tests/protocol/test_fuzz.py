@@ -193,7 +193,9 @@ def test_a_share_that_was_taken_is_safe_to_store_and_read_again_after_we_write_i
         again = NewShare.parse(to_bytes(share.encode(form)))
         webdav = replace(share.protocols.webdav, access_types=frozenset({"remote"}), size=None)
         envelope = "webdav" if form.protocol == "bridge" else "multi"
-        same = replace(share, protocols=Protocols(envelope, webdav=webdav))
+        webapp = again.protocols.webapp
+        assert webapp in (None, share.protocols.webapp)
+        same = replace(share, protocols=Protocols(envelope, webdav=webdav, webapp=webapp))
         assert again == (same if form.folders else replace(same, resource_type="file"))
 
 

@@ -168,7 +168,7 @@ async def test_a_share_that_is_said_twice_is_stored_once(stage: Stage) -> None:
     assert len(stage.cloud.rows(received.listing)) == 2  # with the one of the fixture
 
 
-@pytest.mark.parametrize("changes", [{"name": "other"}, {"resourceType": "file"}, {"protocol": {"webdav": MULTI}}])
+@pytest.mark.parametrize("changes", [{"resourceType": "file"}, {"protocol": {"webdav": MULTI}}])
 async def test_another_share_with_the_same_id_is_refused(stage: Stage, changes: dict[str, Any]) -> None:
     changes = {"providerId": "p2", **changes}
     if "protocol" in changes:

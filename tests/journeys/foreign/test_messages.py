@@ -119,7 +119,10 @@ async def test_a_share_that_is_posted_again_is_the_same_share(stranger, cloud, s
     answers = [await post(stranger, cloud, f"shares{slash}", body) for _ in range(3)]
     assert {(done.status, done.answer) for done in answers} == {(201, answers[0].answer)}
     assert len(cloud.rows(received.listing)) == 1
-    assert (await post(stranger, cloud, "shares", written({"name": "other"}, stranger, cloud))).status == 409
+    assert (
+        await post(stranger, cloud, "shares", written({"ownerDisplayName": "other"}, stranger, cloud))
+    ).status == 201
+    assert (await post(stranger, cloud, "shares", written({"resourceType": "folder"}, stranger, cloud))).status == 409
 
 
 def notified(kind, provider_id, key="notificationType", **content):
@@ -194,7 +197,7 @@ async def test_who_shows_a_key_is_expected_to_sign_from_the_first_message(strang
 
 async def test_nobody_signs_for_another_server(stranger, cloud):
     stranger.extra = {"publicKey": stranger.public_key()}
-    body = written({"owner": "carl@elsewhere.example"}, stranger, cloud)
+    body = written(dict.fromkeys(("owner", "sender"), "carl@elsewhere.example"), stranger, cloud)
     assert (await post(stranger, cloud, "shares", body, sign=True)).status == 403
 
 
