@@ -74,7 +74,7 @@ def sign_in(page: Page, cloud: Cloud) -> None:
     page.goto("/login")
     page.get_by_label("User name").fill(cloud.user)
     page.get_by_label("Password").fill(cloud.password)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_text(cloud.address).wait_for()
 
 
