@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import gettext
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 
 from babel.core import negotiate_locale
@@ -28,7 +29,10 @@ ENGLISH = "en"
 NAMES = {ENGLISH: "English", "de": "Deutsch", "fr": "Français"}
 
 
-def _read(language: str) -> gettext.GNUTranslations:
+@cache  # read when it is first spoken: commands speak none of them, and many servers one
+def _texts(language: str) -> gettext.NullTranslations:
+    if language == ENGLISH:
+        return gettext.NullTranslations()
     compiled = io.BytesIO()
     with (FOLDER / f"{language}.po").open("rb") as file:
         write_mo(compiled, read_po(file, locale=language))
@@ -36,10 +40,6 @@ def _read(language: str) -> gettext.GNUTranslations:
     return gettext.GNUTranslations(compiled)
 
 
-_texts: Mapping[str, gettext.NullTranslations] = {
-    ENGLISH: gettext.NullTranslations(),
-    **{language: _read(language) for language in NAMES if language != ENGLISH},
-}
 _spoken: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
 
@@ -50,12 +50,12 @@ def language() -> str:
 
 def _(text: str) -> str:
     """The text in the language that is being spoken."""
-    return _texts[language()].gettext(text) if text else ""
+    return _texts(language()).gettext(text) if text else ""
 
 
 def plural(one: str, many: str, number: int) -> str:
     """The text for a number of things, in the language that is being spoken."""
-    return _texts[language()].ngettext(one, many, number)
+    return _texts(language()).ngettext(one, many, number)
 
 
 @contextmanager
