@@ -6,8 +6,10 @@ import asyncio
 import json
 
 from click.testing import CliRunner
+from tests.journeys.test_shares import offered
 from tests.mesh import settled
 
+from opencloudmesh.server import schema
 from opencloudmesh.server.cli import main
 
 
@@ -79,3 +81,34 @@ async def test_links_are_made_changed_and_taken_from_another_cloud(one, two):
     assert run(one, "change", made["id"], *mine, "--no-password")["protected"] is False
     run(one, "remove", made["id"], *mine, as_json=False)
     assert run(one, "list", *mine) == []
+
+
+async def test_what_was_received_is_copied_and_how_far_it_is_can_be_seen(one, two):
+    def run(*words, as_json=True, code=0):
+        environment = {"OCM_DATA": str(two.data), "OCM_DATABASE_URL": two.context.config.database_url}
+        words = ["copy", *words, "--as", "marie", *(["--json"] if as_json else [])]
+        result = CliRunner().invoke(main, words, env=environment)
+        assert result.exit_code == code, result.output
+        return json.loads(result.stdout) if as_json and not code else result.output
+
+    one.put("einstein", "work/note.txt", b"e = mc2")
+    _, received_id = await offered(one, two, "work")
+    two.file("marie", "mine").mkdir()
+    job = run("create", received_id, "note.txt", "--into", "mine")
+    assert (job["state"], job["path"], job["arrived"]) == ("waiting", "mine/note.txt", 0)
+    assert "waiting" in run("list", as_json=False)
+    assert run("create", received_id, "note.txt", "--into", "mine")["id"] == job["id"]
+    await settled(one, two)
+    (row,) = run("list")
+    assert (row["id"], row["state"], row["arrived"], row["size"]) == (job["id"], "done", 7, 7)
+    assert two.file("marie", "mine/note.txt").read_bytes() == b"e = mc2"
+    before = two.stored()
+    assert "no such" in run("create", received_id, "--into", "nowhere", code=1)
+    assert "no such share" in run("create", "nothing", code=1)
+    assert "no such copy" in run("retry", "nothing", code=1)
+    assert two.stored() == before
+    run("remove", job["id"], as_json=False)
+    assert run("list") == []
+    two.context.database.write_now(lambda tx: tx.run(schema.received.update().values(requirements=["must-use-mfa"])))
+    assert "second factor" in run("create", received_id, code=1)
+    assert two.stored()["copies"] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.journeys.test_news import events
 from tests.mesh import settled
 
 from opencloudmesh.server import copies, copying, peers, received, schema
@@ -25,13 +26,16 @@ async def test_a_file_is_copied_and_nothing_is_replaced(one, two, marie):
     one.put("einstein", "radium.bin", DATA)
     two.put("marie", "radium.bin", b"hers")
     share = await shared(one, two, "radium.bin")
-    page = await marie.open("/inbox")
-    assert "/copies" in page.forms
-    page = await marie.submit("/copies", received=share)
+    for place in ("/inbox", "/look/Shares/radium.bin", "/files/Shares"):
+        assert ("/copies" in (await marie.open(place)).forms) == (place != "/files/Shares")
+    page = await marie.submit("/copies", received=share, path="")
     assert "It is being copied." in page.text
     assert page.headers.get("refresh")
+    assert "copy-done" not in await events(two, "marie")
     await settled(one, two)
-    page = await marie.open("/copies")
+    assert (await events(two, "marie"))[0] == "copy-done"
+    told, *_ = [link for link in (await marie.open("/notifications")).links if link.startswith("/notifications/")]
+    page = await marie.open(told)
     assert "Copied" in page.text
     assert not page.headers.get("refresh")
     assert two.file("marie", "radium.bin").read_bytes() == b"hers"
@@ -74,6 +78,7 @@ async def test_a_folder_is_copied_with_all_in_it(one, two):
     for name in ("a.txt", "b/c.txt", "b/d/e.txt"):
         assert two.file("marie", f"Mine/work/{name}").read_bytes() == name.encode()
     assert two.file("marie", "Mine/work/empty").is_dir()
+    assert (await events(two, "marie")).count("copy-done") == 1
     part = {"received": share, "path": "b/c.txt", "folder": "Mine"}
     await two.api("POST", "copies", part, who="marie", status=201)
     await copied(one, two)
@@ -136,10 +141,13 @@ async def test_what_does_not_fit_is_not_begun_and_can_be_tried_again(one, two):
     job = await two.api("GET", f"copies/{job['id']}", who="marie")
     assert (job["state"], job["arrived"]) == ("failed", 0)
     assert "room" in job["error"]
+    assert (await events(two, "marie"))[0] == "copy-failed"
     assert not two.file("marie", "radium.bin").exists()
     two.context.database.write_now(lambda tx: tx.run(small.values(quota=None)))
     await two.api("POST", f"copies/{job['id']}/retry", who="marie")
+    assert "copy-failed" not in await events(two, "marie")
     await settled(one, two)
+    assert (await events(two, "marie"))[0] == "copy-done"
     assert two.file("marie", "radium.bin").read_bytes() == DATA
 
 

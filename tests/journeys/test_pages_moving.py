@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 from tests.journeys.test_shares import offered
+from tests.mesh import settled
 
 from opencloudmesh.server import accounts, locks, peers, shares
 from opencloudmesh.server.web.pages import archive
@@ -78,7 +79,9 @@ async def test_what_may_only_be_read_is_copied_but_not_moved(one, two, marie):
     assert "Copy here" in page.text
     assert "Move" not in page.text
     await marie.submit("/move/Shares/work/a.txt", 403, to="mine", do="move")
-    await marie.submit("/move/Shares/work/a.txt", to="mine", do="copy")
+    page = await marie.submit("/move/Shares/work/a.txt", to="mine", do="copy")
+    assert "It is being copied." in page.text
+    await settled(one, two)
     assert one.file("einstein", "work/a.txt").exists()
     assert two.file("marie", "mine/a.txt").read_bytes() == b"a"
 

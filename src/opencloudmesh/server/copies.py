@@ -7,13 +7,23 @@ all of it is there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from opencloudmesh.protocol.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, TooManyRequests
-from opencloudmesh.server import outbox, received
+from opencloudmesh.protocol.errors import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    SecondFactorNeeded,
+    TooManyRequests,
+)
+from opencloudmesh.protocol.protocols import MUST_USE_MFA
+from opencloudmesh.server import news, outbox, received
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import copies
 from opencloudmesh.server.schema import received as shared
@@ -34,6 +44,7 @@ TRANSITIONS = {
 MAX_JOBS = 50  # of one person, on the list
 MAX_FILES = 10_000  # of one job, folders too
 AT_ONCE = 4  # rows that are worked on at a time
+OF_ONE = 2  # of these of one person: a server that sends slowly holds up nobody else's
 KEEP = 30 * 86_400  # seconds that what has ended stays on the list
 
 Row = sa.Row[Any]
@@ -47,13 +58,15 @@ class Item(NamedTuple):
     size: int
 
 
-def begin(tx: Tx, account: str, received_id: str, *, path: str = "", folder: str = "") -> Row:
+def begin(tx: Tx, account: str, received_id: str, *, strong: bool, path: str = "", folder: str = "") -> Row:
     """A person copies what is at a path of a received share into a folder of theirs. Again while it lasts: the same.
 
-    Raises `NotFound`, `Conflict` for a share that is not accepted, `Forbidden` for a folder that is somebody else's,
-    `TooManyRequests`.
+    `strong`: they have passed a second factor. Raises `NotFound`, `Conflict` for a share that is not accepted,
+    `SecondFactorNeeded`, `Forbidden` for a folder that is somebody else's, `TooManyRequests`.
     """
     share = received.get(tx, received_id, account=account)
+    if MUST_USE_MFA in share.requirements and not strong:
+        raise SecondFactorNeeded("Its owner demands a second factor, also to copy it.")
     if share.state != received.ACCEPTED or not received.is_tree(share):
         raise Conflict("Only files of a share that you have accepted can be copied.")
     mounted = sa.select(shared.c.path).where(shared.c.account == account, shared.c.path.is_not(None))
@@ -91,10 +104,28 @@ def rows(tx: Tx, job: str) -> list[Row]:
     return list(tx.all(query.order_by(copies.c.id != copies.c.job, copies.c.source)))
 
 
-def due(tx: Tx) -> list[Row]:
-    """What is to be worked on now, oldest first."""
-    query = sa.select(copies).where(copies.c.state == WAITING, copies.c.due <= tx.now)
-    return list(tx.all(query.order_by(copies.c.due, copies.c.created, copies.c.id).limit(AT_ONCE)))
+def unfinished(found: Iterable[Sequence[Row]]) -> list[str]:
+    """The ids of those rows of jobs of which only a part may have arrived."""
+    return [row.id for job in found for row in job if row.state != DONE]
+
+
+def due(tx: Tx, under_way: Mapping[str, str]) -> list[Row]:
+    """What is to be begun now: each person's oldest first, and people take turns.
+
+    `under_way` has the person of each row that is being worked on, by its id.
+    """
+    turn = sa.func.row_number().over(
+        partition_by=copies.c.account, order_by=(copies.c.due, copies.c.created, copies.c.id)
+    )
+    waiting = sa.select(copies, turn.label("turn")).where(
+        copies.c.state == WAITING, copies.c.due <= tx.now, copies.c.id.not_in(under_way)
+    )
+    found = waiting.subquery()
+    first = tx.all(sa.select(found).where(found.c.turn <= OF_ONE).order_by(found.c.due, found.c.created, found.c.id))
+    busy = Counter(under_way.values())
+    fair = [row for row in first if busy[row.account] + row.turn <= OF_ONE]
+    fair.sort(key=lambda row: busy[row.account] + row.turn)
+    return fair[: max(0, AT_ONCE - len(under_way))]
 
 
 def goes_on(tx: Tx, copy_id: str) -> bool:
@@ -125,11 +156,14 @@ def arrived(tx: Tx, copy_id: str, name: str) -> None:
     """It is among the person's files, by that name."""
     row = get(tx, copy_id)
     _change(tx, row, "arrived", name=name, error=None)
+    _tell(tx, row)
 
 
 def failed(tx: Tx, copy_id: str, reason: str) -> None:
     """It cannot be copied; the person sees why."""
-    _change(tx, get(tx, copy_id), "failed", error=reason)
+    row = get(tx, copy_id)
+    _change(tx, row, "failed", error=reason)
+    _tell(tx, row)
 
 
 def postponed(tx: Tx, copy_id: str, reason: str, *, retry_after: int | None = None) -> None:
@@ -151,6 +185,7 @@ def retry(tx: Tx, copy_id: str, *, account: str) -> Row:
             _change(tx, row, "retried", attempts=0, due=tx.now, error=None)
         elif row.state == WAITING:
             tx.run(copies.update().where(copies.c.id == row.id).values(attempts=0, due=tx.now))
+    news.take_back(tx, account, news.NOT_COPIED, first.id)
     return get(tx, first.id)
 
 
@@ -159,6 +194,7 @@ def cancel(tx: Tx, copy_id: str, *, account: str) -> list[str]:
     first = _first(tx, copy_id, account)
     ids = [row.id for row in rows(tx, first.id)]
     tx.run(copies.delete().where(copies.c.job == first.id))
+    news.settled(tx, account, first.id)
     return ids
 
 
@@ -186,6 +222,19 @@ def _first(tx: Tx, copy_id: str, account: str) -> Row:
     if row.id != row.job:
         raise NotFound("There is no such copy.")
     return row
+
+
+def _tell(tx: Tx, row: Row) -> None:
+    """The person is told when nothing of the job waits any more."""
+    of_it = sa.select(copies.c.id).where(copies.c.job == row.job).limit(1)
+    if tx.one(of_it.where(copies.c.state == WAITING)) is not None:
+        return
+    event = news.COPIED if tx.one(of_it.where(copies.c.state == FAILED)) is None else news.NOT_COPIED
+    first = get(tx, row.job)
+    share = tx.one(sa.select(shared.c.sender, shared.c.sender_name).where(shared.c.id == row.received))
+    assert share is not None  # the rows go with it
+    who = {"who": share.sender, "who_name": share.sender_name}
+    news.tell(tx, row.account, event, subject=row.job, name=first.name, **who)
 
 
 def _is_first() -> sa.ColumnElement[bool]:

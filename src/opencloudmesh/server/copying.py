@@ -46,13 +46,14 @@ class Copier:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._busy: set[str] = set()
+        self._busy: dict[str, str] = {}  # whose each row is that is under way
 
     async def start(self) -> list[asyncio.Task[None]]:
         """Begins with what is due and not under way."""
-        found = await self._context.database.read(copies.due)
-        fresh = [row for row in found if row.id not in self._busy][: copies.AT_ONCE - len(self._busy)]
-        self._busy |= {row.id for row in fresh}
+        busy = dict(self._busy)
+        found = await self._context.database.read(lambda tx: copies.due(tx, busy))
+        fresh = [row for row in found if row.id not in self._busy]
+        self._busy |= {row.id: row.account for row in fresh}
         return [asyncio.create_task(self._attempt(row)) for row in fresh]
 
     async def _attempt(self, row: Row) -> None:
@@ -70,7 +71,7 @@ class Copier:
             with contextlib.suppress(OcmError):
                 await write(lambda tx: copies.failed(tx, row.id, reason))
         finally:
-            self._busy.discard(row.id)
+            self._busy.pop(row.id, None)
             self._context.wake.set()
 
     async def _copy(self, row: Row) -> None:

@@ -27,7 +27,7 @@ class Event(NamedTuple):
 
 
 RECEIVED, SHARE, INVITE, CONTACT = "received", "share", "invite", "contact"  # what news are about
-REQUEST, ASKED = "request", "asked"
+REQUEST, ASKED, COPY = "request", "asked", "copy"
 
 OFFERED, ADDED, CHANGED, ENDED = "share-offered", "share-added", "share-changed", "share-ended"
 EXPIRED, GONE, CUT, UNGROUPED = "share-expired", "share-gone", "share-cut", "share-ungrouped"
@@ -38,6 +38,7 @@ TAKEN = "my-share-taken"
 SHARED_ON = "my-share-shared-on"
 INVITE_TAKEN, INVITE_FAILED, CONTACT_ENDED = "invite-taken", "invite-failed", "contact-ended"
 REQUESTED, GRANTED, REFUSED = "request-made", "request-granted", "request-refused"
+COPIED, NOT_COPIED = "copy-done", "copy-failed"
 
 EVENTS = {
     OFFERED: Event(RECEIVED, "{who} wants to share “{name}” with you."),
@@ -64,6 +65,8 @@ EVENTS = {
     REQUESTED: Event(REQUEST, "{who} asks you for “{name}”."),
     GRANTED: Event(RECEIVED, "{who} shares “{name}” with you, as you asked."),
     REFUSED: Event(ASKED, "The cloud of {who} did not take your request for “{name}”."),
+    COPIED: Event(COPY, "“{name}” of {who} is copied. It is among your own files."),
+    NOT_COPIED: Event(COPY, "“{name}” of {who} could not be copied, or not all of it."),
 }
 
 LIFETIME = 90 * 86_400  # seconds that a row is kept

@@ -12,6 +12,7 @@ import opencloudmesh
 from opencloudmesh.server.cli import (
     circles,
     contacts,
+    copies,
     directory,
     groups,
     keys,
@@ -48,6 +49,7 @@ for command in (
     sharing.unshare,
     links.link_group,
     links.request_group,
+    copies.copy_group,
     contacts.invite_group,
     contacts.contacts_group,
     circles.circle_group,

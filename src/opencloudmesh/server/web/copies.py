@@ -8,10 +8,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from opencloudmesh.protocol.errors import SecondFactorNeeded
 from opencloudmesh.protocol.fields import Fields
-from opencloudmesh.protocol.protocols import MUST_USE_MFA
-from opencloudmesh.server import copies, received, views
+from opencloudmesh.server import copies, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
@@ -21,19 +19,19 @@ from opencloudmesh.server.web.errors import json_response
 
 
 async def begin(context: Context, account: Account, body: dict[str, Any]) -> dict[str, Any]:
-    """It is copied from now on. Raises what `copies.begin` raises, `SecondFactorNeeded`, and `Invalid`."""
+    """It is copied from now on. Raises what `copies.begin` raises, and `Invalid`."""
     fields = Fields(body)
     share_id = fields.text("received", limit=64)
     path, folder = (
         fields.parsed(name, clean_path, fields.text(name, required=False), "") for name in ("path", "folder")
     )
     fields.check("The copy is not complete.")
-    share = await context.database.read(lambda tx: received.get(tx, share_id, account=account.id))
-    if MUST_USE_MFA in share.requirements and not account.strong:
-        raise SecondFactorNeeded("Its owner demands a second factor, also to copy it.")
     if folder:
         copies.check_folder((await context.tree(account).stat(folder)).is_folder)
-    row = await context.commit(lambda tx: copies.begin(tx, account.id, share_id, path=path, folder=folder))
+    strong = account.strong
+    row = await context.commit(
+        lambda tx: copies.begin(tx, account.id, share_id, strong=strong, path=path, folder=folder)
+    )
     return await shown(context, account, row.id)
 
 
@@ -87,6 +85,5 @@ def _rows(tx: Tx, account: Account, copy_id: str) -> list[copies.Row]:
 
 
 async def _shown(context: Context, jobs: list[list[copies.Row]]) -> list[dict[str, Any]]:
-    unfinished = [row.id for rows in jobs for row in rows if row.state != copies.DONE]
-    arrived = await asyncio.to_thread(context.partials.sizes, unfinished)
+    arrived = await asyncio.to_thread(context.partials.sizes, copies.unfinished(jobs))
     return [views.copy(rows, arrived) for rows in jobs]

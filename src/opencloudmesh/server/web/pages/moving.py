@@ -1,11 +1,17 @@
-"""Moving and copying: a page that goes through the person's folders until it is at the right one."""
+"""Moving and copying: a page that goes through the person's folders until it is at the right one.
+
+What is copied from somebody else to one's own files is a job (`copies`): nobody waits in front of a page for it.
+"""
 
 from __future__ import annotations
 
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import Invalid, OcmError
+from opencloudmesh.server import received
 from opencloudmesh.server.trees import Entry, clean_path, free_name, inside, join, parent
+from opencloudmesh.server.web.copies import begin
+from opencloudmesh.server.web.pages.copies import PLACE as COPIES
 from opencloudmesh.server.web.pages.files import crumbs, existing, look_around, unlocked
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.visits import Visit, redirect
@@ -24,14 +30,28 @@ async def carry(visit: Visit) -> Response:
     try:
         if form.get("do") == "move":
             await _move(visit, entry.path, join(folder, entry.name))
-        elif form.get("do") == "copy":
-            await _copy(visit, entry, folder)
-        else:
+        elif form.get("do") != "copy":
             raise Invalid("Choose whether to move or to copy it.")
+        elif await _is_begun(visit, entry, folder):
+            return redirect(COPIES, "copying")
+        else:
+            await _copy(visit, entry, folder)
     except OcmError as error:
         return await _page(visit, entry, folder, error)
     visit.context.wake.set()  # peers may have to be told
     return redirect(f"/files/{folder}", "moved" if form["do"] == "move" else "copied")
+
+
+async def _is_begun(visit: Visit, entry: Entry, folder: str) -> bool:
+    """Whether it comes from somebody else to the person's own files, and is on its way."""
+    given, into = await visit.context.database.read(
+        lambda tx: tuple(received.mounted_over(tx, visit.account.id, path) for path in (entry.path, folder))
+    )
+    if given is None or into is not None:
+        return False
+    path = entry.path[len(given.path) :].lstrip("/")
+    await begin(visit.context, visit.account, {"received": given.id, "path": path, "folder": folder})
+    return True
 
 
 async def _move(visit: Visit, path: str, target: str) -> None:

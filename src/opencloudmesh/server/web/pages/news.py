@@ -20,6 +20,7 @@ PLACES = {  # of what the news are about
     news.CONTACT: "/contacts",
     news.REQUEST: "/requests",
     news.ASKED: "/asked",
+    news.COPY: "/copies",
 }
 AT_ONCE = 50
 
