@@ -31,7 +31,7 @@ METHODS = [
     ("server/**/templates/**.html", "jinja2"),
     ("server/**.py", "python"),
     # What is wrong with something that a person typed, pasted or uploaded.
-    *((f"protocol/{name}.py", "python") for name in ("address", "cards", "invites", "ssh")),
+    *((f"protocol/{name}.py", "python") for name in ("address", "cards", "invites", "public_links", "ssh")),
 ]
 OPTIONS = {"server/**/templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true", "newstyle_gettext": "true"}}
 

@@ -35,6 +35,7 @@ class Tree:
     root: Path
     prefix: str
     write: bool
+    drop: bool = False  # a place to put files, and nothing else
 
     @property
     def single(self) -> bool:
@@ -154,6 +155,8 @@ class Dav:
         if path is None:
             return self._missing(call.path, tree)
         if call.method in ("PUT", "MKCOL", "DELETE", "MOVE", "COPY", "LOCK") and not tree.write:
+            return self.error(403, "Forbidden", "")
+        if tree.drop and (call.method in ("GET", "HEAD") or call.headers.get("Depth") not in (None, "0")):
             return self.error(403, "Forbidden", "")
         return method(call, tree, path)
 

@@ -1,8 +1,9 @@
 """Public links at Nextcloud and ownCloud 10, and how they get from one cloud to another.
 
-From a reading of the sources (`MountPublicLinkController`, `PublicPageMenuExternalDialog.vue`, `files_sharing/js`), not
-from recordings. At Nextcloud the server of the link makes an ordinary share for whoever names their address; ownCloud
-takes the link's token as the credential of a mount, after it has found a server behind it that has a `version`.
+From a reading of the sources (`MountPublicLinkController`, `PublicPageMenuExternalDialog.vue`; of ownCloud
+`files_sharing/js/public.js` and `external.js`, `ajax/external.php`, `External/Storage.php`), not from recordings. At
+Nextcloud the server of the link makes an ordinary share for whoever names their address. ownCloud takes the link's
+token as the credential of a mount; whether there is a server, its link page asks before it leads anybody there.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from tests.peers.davclient import SabreClient
-from tests.peers.ocs import FORM, php_answer
+from tests.peers.davserver import Tree
+from tests.peers.ocs import FORM, WEBDAV, php_answer
 from tests.peers.sabre import SabrePeer
-from tests.peers.values import Answer, Call, Exchange, Headers, ShareError, random_word, split_address
+from tests.peers.values import AccessError, Answer, Call, ShareError, ShareGoneError, random_word, split_address
 
 CREATE = "/index.php/apps/federatedfilesharing/createFederatedShare"
 PROBES = ("/ocs-provider/", "/ocs-provider/index.php", "/status.php")
@@ -28,6 +30,7 @@ class Link:
     path: str
     password: str = ""
     read: bool = True
+    write: bool = False
 
 
 class Links:
@@ -93,25 +96,46 @@ class NextcloudLinks(Links):
 class OwncloudLinks(Links):
     """With the mount of a token."""
 
-    async def test_remote(self, remote: str) -> bool:
-        """Whether it takes what is behind an address for a server."""
-        return await self.peer.probe(remote, PROBES, lambda found: "version" in found)
+    def __init__(self, peer: SabrePeer) -> None:
+        super().__init__(peer)
+        peer.linked = self.opened
 
-    async def mount(self, remote: str, token: str, password: str = "") -> SabreClient:
-        """The files behind a token elsewhere, as they are opened once it is mounted."""
-        found = await self.peer.discover(remote)
-        assert found is not None
+    def opened(self, token: str, password: str) -> Tree | None:
+        """What a token opens over WebDAV."""
+        link = self.links.get(token)
+        if link is None or link.password not in ("", password):
+            return None
+        root = self.peer.people[link.user].folder / link.path
+        return Tree(root, WEBDAV, link.write, drop=not link.read)
 
-        async def locate() -> str:
-            return str(found.webdav)
+    async def lead(self, cloud: str, token: str) -> str:
+        """The page of a link: where a visitor goes on who has said which cloud is theirs. Raises `ShareError`."""
+        if "://" not in cloud:
+            cloud = self.peer.url_of(cloud)
+            said = [await self.peer.fetch_document(cloud + path) for path in PROBES]
+            if not (said[0] is not None or said[1] is not None or (said[2] or {}).get("version")):
+                raise ShareError(f"No ownCloud installation (7 or higher) found at {cloud}")
+        return self.led_to(cloud, token)
 
-        async def send(method: str, url: str, headers: Headers, body: bytes | None) -> Exchange:
-            return await self.peer.request(method, url, headers, body)
-
-        async def broken(status: int) -> None:
-            raise ShareError(f"answered {status}")
-
-        return SabreClient(
-            send, locate, token, password=password, propfind=self.peer.propfind,
-            xml=(("User-Agent", self.peer.dav_agent),), http=self.peer.http_headers, broken=broken,
-        )  # fmt: skip
+    async def add(self, user: str, address: str, password: str = "") -> SabreClient:
+        """A browser has come to `...#remote=...`, and its user says yes: the token is mounted. Raises `ShareError`."""
+        base, _, fragment = address.partition("/index.php/apps/files#")
+        said = {name: values[0] for name, values in parse_qs(fragment).items()}
+        if base != self.peer.base_url or not all(said.get(name) for name in ("remote", "token", "owner", "name")):
+            raise ShareError("nothing happens on this page")
+        if set(said["name"]) & set("/\\"):
+            raise ShareError("The mountpoint name contains invalid characters.")
+        front = await self.peer.request("GET", said["remote"], follow=True)
+        if front.status >= 400:
+            raise ShareError("Invalid or untrusted SSL certificate")
+        share = self.peer.keep(user, "", said["name"], said["ownerDisplayName"], said["remote"], said["token"])
+        share.state, share.password = "accepted", password
+        mount = self.peer.mount(user, share.id)
+        try:
+            await mount.stat()
+        except ShareGoneError:
+            raise ShareError("Could not authenticate to remote share, password might be wrong") from None
+        except AccessError:
+            share.state = "gone"
+            raise ShareError("Storage not valid") from None
+        return mount

@@ -43,6 +43,7 @@ class OwnCloud(SabrePeer):
     dav_agent = "sabre-dav/4.4.0 (http://sabre.io/)"
     accepted_message = "Recipient accepted the share"
     reshare_key = "sharedSecret"
+    final = frozenset({401})
     http_headers = (("User-Agent", user_agent),)
     propfind = propfind_body(OC_PREFIXES, OC_PROPERTIES)
 

@@ -107,12 +107,14 @@ class SabrePeer(Peer):
     secret_length = 15
     unshared_key = "message"
     reshare_key = "token"  # of the secret, in the answer to a request to share something on
+    final: frozenset[int] = frozenset()  # what the root answers that ends a share without a look at its server
     reshare_extra: Mapping[str, Any] = {}
 
     def __init__(self, *, allow_http: bool, style: Style) -> None:
         super().__init__(allow_http=allow_http)
         self.dav = Dav(style)
         self.reshares: dict[str, resharing.Reshare] = {}
+        self.linked: Callable[[str, str], Tree | None] = lambda _token, _password: None  # what a link opens
         self.users: UserApi | None = None  # tests drive the methods; another process comes as a user does
         for path in ("/ocs-provider/", "/ocs-provider/index.php"):
             self.routes["GET", path] = self._ocs_provider
@@ -136,22 +138,25 @@ class SabrePeer(Peer):
         return Answer(404, b"<!DOCTYPE html>\n<html></html>\n", (("Content-Type", "text/html; charset=UTF-8"),))
 
     def _files_of(self, call: Call) -> Answer:
-        share = self._share_of(call.headers.get("Authorization", ""))
-        if share is None:
+        tree = self._opened_by(call.headers.get("Authorization", ""))
+        if tree is None:
             challenge = (("WWW-Authenticate", 'Basic realm="sabre/dav"'),)
             return self.dav.error(401, "NotAuthenticated", "Cannot authenticate", challenge)
-        if not self.shared(share).exists():
+        if not tree.root.exists():
             return self.dav.error(404, "NotFound", "")
-        return self.dav.answer(call, Tree(self.shared(share), WEBDAV, share.write))
+        return self.dav.answer(call, tree)
 
-    def _share_of(self, authorization: str) -> Sent | None:
-        """The user name is the secret, the password is not looked at."""
+    def _opened_by(self, authorization: str) -> Tree | None:
+        """The user name is the secret of a share, and the password is not looked at; or it is the token of a link."""
         kind, _, value = authorization.partition(" ")
         try:
-            secret = base64.b64decode(value).decode().partition(":")[0] if kind.lower() == "basic" else ""
+            secret, _, password = base64.b64decode(value).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             return None
-        return next((each for each in self.shares.values() if secret and each.secret == secret), None)
+        if kind.lower() != "basic" or not secret:
+            return None
+        share = next((each for each in self.shares.values() if each.secret == secret), None)
+        return self.linked(secret, password) if share is None else Tree(self.shared(share), WEBDAV, share.write)
 
     # --- the older way ----------------------------------------------------------------------------------------
 
@@ -324,6 +329,7 @@ class SabrePeer(Peer):
             xml=xml,
             http=self.http_headers,
             broken=lambda status: self._broken(share, status),
+            password=share.password,
         )
 
     async def dav_root(self, share: Received) -> str:
@@ -335,7 +341,7 @@ class SabrePeer(Peer):
     async def _broken(self, share: Received, status: int) -> None:
         """401 or 404 at the root: if that server is alive otherwise, the share was revoked."""
         share.available = False
-        if status != 503 and await self.looks_alive(self.url_of(share.remote)):
+        if status in self.final or (status != 503 and await self.looks_alive(self.url_of(share.remote))):
             share.state = "gone"
             raise ShareGoneError("removed", status)
         raise AccessError("the storage is not available", status)
@@ -361,7 +367,7 @@ def sabre_properties(letters: str, number: bool) -> Callable[[Path, Tree], dict[
         found[f"{OC}permissions"] = permission_letters(path, tree, letters=letters)
         if number:
             all_of_it = 31 if tree.root.is_dir() else 19
-            found[f"{OCS}share-permissions"] = str(all_of_it if tree.write else 17)
+            found[f"{OCS}share-permissions"] = str(20 if tree.drop else all_of_it if tree.write else 17)
         return found
 
     return properties

@@ -162,6 +162,7 @@ class Received:
     permissions: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
     available: bool = True
+    password: str = ""  # of a public link that was mounted like a share
 
 
 Handler = Callable[[Call], Awaitable[Answer]]

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from opencloudmesh.protocol.address import normalise_host
 from opencloudmesh.protocol.errors import FieldError, Invalid
 
+LED_TO = "/index.php/apps/files"  # where the link pages of Nextcloud and ownCloud lead their visitors' browsers
 END_POINT = "/index.php/apps/federatedfilesharing/createFederatedShare"
 MAX_LENGTH = 4096  # characters of a link
 MAX_TOKEN = 255
@@ -47,15 +48,26 @@ def parse(text: str) -> PublicLink:
         remote, token = said.get("remote", [""])[0], said.get("token", [""])[0]
         if not remote or not token:
             remote, token = _of_page(text)
-        parts = urlsplit(remote if "://" in remote else f"https://{remote}")
     except ValueError:
         raise wrong from None
-    path = parts.path.rstrip("/").removesuffix("/index.php")
-    if parts.scheme not in ("http", "https") or parts.username is not None or not parts.netloc or parts.query:
+    _, host, path = _server(remote, wrong)
+    if not _TOKEN.fullmatch(token):
         raise wrong
-    if not _TOKEN.fullmatch(token) or not _BASE.fullmatch(path) or ".." in path.split("/"):
+    return PublicLink(host, path, token)
+
+
+def lead(cloud: str, remote: str, token: str, *, owner: str, name: str, protected: bool) -> str:
+    """Where the browser of a visitor is led who says that they are at `cloud`: an ownCloud mounts the link there.
+
+    `remote` is the base URL of the link's server. ownCloud wants an `owner` that is not empty. Raises `Invalid`.
+    """
+    wrong = Invalid("This is not the address of a cloud.", fields=[FieldError("address", "INVALID")])
+    if len(cloud) > MAX_LENGTH:
         raise wrong
-    return PublicLink(normalise_host(f"{parts.scheme}://{parts.netloc}"), path, token)
+    scheme, host, path = _server(cloud.strip(), wrong)
+    said = {"remote": remote, "token": token, "owner": owner, "ownerDisplayName": owner, "name": name}
+    query = urlencode({**said, "protected": int(protected)}, quote_via=quote)
+    return f"{scheme}://{host}{path}{LED_TO}#{query}"
 
 
 def form(link: PublicLink, share_with: str, password: str) -> dict[str, str]:
@@ -71,3 +83,17 @@ def _of_page(text: str) -> tuple[str, str]:
         return "", ""
     place = segments.index("s")
     return f"{parts.scheme}://{parts.netloc}{'/'.join(segments[:place])}", unquote(segments[place + 1])
+
+
+def _server(text: str, wrong: Invalid) -> tuple[str, str, str]:
+    """Scheme, host and path of a server's address, as people and link pages write it. Raises `wrong`, `Invalid`."""
+    try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+    except ValueError:
+        raise wrong from None
+    path = parts.path.rstrip("/").removesuffix("/index.php")
+    if parts.scheme not in ("http", "https") or parts.username is not None or not parts.netloc or parts.query:
+        raise wrong
+    if not _BASE.fullmatch(path) or ".." in path.split("/"):
+        raise wrong
+    return parts.scheme, normalise_host(f"{parts.scheme}://{parts.netloc}"), path

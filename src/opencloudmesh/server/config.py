@@ -195,6 +195,14 @@ SETTINGS = (
     ),
     Setting("link_total_mb", 20_000, "What visitors may upload by one link in all, in MB.", _number(1, 10_000_000)),
     Setting(
+        "owncloud_links",
+        False,
+        "Links go ownCloud 10's own way, too: its link pages find this cloud (by `/ocs-provider/`), and link pages "
+        "here lead to ownClouds. ownCloud, and Nextcloud up to 32, then take a share off their user's list for good "
+        "once it answers that it is gone: docs/what-we-speak.md.",
+        _flag,
+    ),
+    Setting(
         "trash_days",
         30,
         "For how many days what people delete can be restored; it gives way earlier where its room is needed. With 0 "
@@ -244,6 +252,7 @@ class Config:
     trusted_proxies: tuple[Network, ...]
     link_file_mb: int
     link_total_mb: int
+    owncloud_links: bool
     trash_days: int
     webapp: str
     webapp_name: str

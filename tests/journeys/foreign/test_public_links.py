@@ -10,8 +10,9 @@ from tests.journeys.foreign.conftest import OURS, THEIRS
 from tests.mesh import settled
 from tests.peers.families import start
 from tests.peers.links import NextcloudLinks, OwncloudLinks
-from tests.peers.values import PeerError, ShareError
+from tests.peers.values import ShareError
 
+from opencloudmesh.protocol.public_links import lead
 from opencloudmesh.server import audit, outbox
 
 NEXTCLOUDS = ("nextcloud-28", "nextcloud-30", "nextcloud-32", "nextcloud-34")
@@ -99,17 +100,17 @@ async def test_what_shows_nothing_is_not_given_to_their_server(cloud, other, the
 
 
 @pytest.mark.parametrize("family", ["owncloud-10"], indirect=True)
-async def test_owncloud_opens_the_token_but_does_not_find_a_server_here(cloud, other, their_links):
-    """What is behind the probes also decides whether ownCloud and Nextcloud drop shares that they cannot open."""
+async def test_ownclouds_own_way_is_closed_unless_the_operator_opens_it(cloud, other, their_links):
+    """`test_owncloud_links` has it open. Whoever finds the way by themselves may read, as any WebDAV client."""
     _, token = await ours(cloud, password="open sesame")
-    assert not await their_links.test_remote(cloud.url)
-    mount = await their_links.mount(cloud.url, token, "open sesame")
-    assert [entry.href.rpartition("/")[2] for entry in await mount.list()] == ["ours.txt"]
-    assert await mount.read("ours.txt") == b"ours"
-    with pytest.raises(PeerError):
-        await mount.write("new.txt", b"x")
-    with pytest.raises(PeerError):
-        await (await their_links.mount(cloud.url, token, "guess")).list()
+    with pytest.raises(ShareError, match="No ownCloud installation"):
+        await their_links.lead(cloud.host, their_links.create(THEIRS, "work"))
+    visitor = Browser(cloud)
+    await visitor.submit(f"/s/{token}/password", password="open sesame")
+    page = await visitor.submit(f"/s/{token}/add", 400, address=other.host)
+    assert not [link for link in page.links if other.host in link]
+    by_hand = lead(other.base_url, cloud.url, token, owner="x", name="work", protected=True)
+    assert await (await their_links.add(THEIRS, by_hand, "open sesame")).read("ours.txt") == b"ours"
 
 
 # Theirs taken to ours

@@ -2,8 +2,10 @@
 
 Everybody looks elsewhere for the discovery document: 1.4 at `/.well-known/ocm`, Nextcloud <= 32 and ownCloud at
 `/ocm-provider/`, Reva and oCIS at `/ocm-provider`, Nextcloud's probes at `/ocm-provider/index.php`. All get it at once,
-without a redirect. `/status.php` and `/ocs-provider/` are not served: Nextcloud and ownCloud would take us for one of
-their own, and remove shares after a fault that passes.
+without a redirect.
+
+`/ocs-provider/` is served only where the operator wants it (`owncloud_links`), and `/status.php` never: Nextcloud and
+ownCloud take whoever answers there for one of their own, and remove a share for good that answers 401 or 404.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from opencloudmesh.server.web.errors import json_response
 
 # Seconds: long enough to spare us a crowd, short enough that a changed key or endpoint is seen soon.
 MAX_AGE = 300
+OCS_PATHS = ("/ocs-provider/", "/ocs-provider/index.php")
+OCS = {"version": 2, "services": {}}  # none of them: only that somebody is there
 OPEN = {"Vary": "User-Agent", "Access-Control-Allow-Origin": "*"}
 
 
@@ -40,5 +44,14 @@ def routes(context: Context) -> list[Route]:
         waiting = await context.database.read(outbox.waiting)  # `Unavailable`, 503, where the database is away
         return json_response({"status": "ok", "outbox": waiting}, headers={"Cache-Control": "no-store"})
 
+    async def ocs(_request: Request) -> Response:
+        return json_response(OCS, headers=OPEN)
+
     paths = (WELL_KNOWN, LEGACY, LEGACY + "/", LEGACY + "/index.php")
-    return [*(Route(path, discovery) for path in paths), Route(JWKS, jwks), Route("/health", health)]
+    probes = OCS_PATHS if context.config.owncloud_links else ()
+    return [
+        *(Route(path, discovery) for path in paths),
+        *(Route(path, ocs) for path in probes),
+        Route(JWKS, jwks),
+        Route("/health", health),
+    ]

@@ -1,9 +1,8 @@
 """The public link flow, as programs speak it: other clouds for their people, and ours for a person of ours.
 
 Nextcloud's servers and link pages send a form to `createFederatedShare`, and look for `remoteUrl` in the answer, or for
-the `message` of a 400. ownCloud mounts a link's token over WebDAV (`web/files.py`), after it has found a `version` at
-`/ocs-provider/` or `/status.php`; these are not served: by them Nextcloud and ownCloud tell whether a share that they
-cannot open is to be taken off their people's list.
+the `message` of a 400. ownCloud mounts a link's token over WebDAV (`web/files.py`), once its user's browser was led to
+it by the page of the link (`pages/visitors.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from starlette.routing import Route
 from opencloudmesh.protocol import wire
 from opencloudmesh.protocol.errors import Forbidden, Invalid, NotFound, Unauthenticated, UnsupportedMediaType
 from opencloudmesh.protocol.fields import Fields
-from opencloudmesh.protocol.public_links import END_POINT, MAX_TOKEN
+from opencloudmesh.protocol.public_links import END_POINT, LED_TO, MAX_TOKEN
 from opencloudmesh.server import public_links
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
@@ -29,7 +28,6 @@ from opencloudmesh.server.web.linked import HIDDEN, opened, take
 from opencloudmesh.server.web.links import MAX_PASSWORD
 
 PAGE = "/add"  # where a person of ours says which link they mean
-LED_TO = "/index.php/apps/files"  # where the link pages of Nextcloud and ownCloud lead their visitors' browsers
 FORM = "application/x-www-form-urlencoded"
 MAX_FIELDS = 50
 

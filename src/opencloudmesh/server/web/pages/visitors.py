@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from opencloudmesh.protocol.errors import Forbidden, NotFound, OcmError, TooManyRequests, Unauthenticated
+from opencloudmesh.protocol.public_links import lead
 from opencloudmesh.server import links, locks
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
@@ -83,8 +84,11 @@ class Guest:
         done = DONE.get(self.request.query_params.get("done", ""), "")
         own_host = self.context.config.own_host
         shown = {"link": self.link, "owner": self.owner.name, "host": own_host, "home": self.home, "error": error}
+        owncloud = self.context.config.owncloud_links
         response = self.look.page(
-            template, error.status if error else 200, {"done": "" if error else done, "address": "", **shown, **values}
+            template,
+            error.status if error else 200,
+            {"done": "" if error else done, "address": "", "way": "", "owncloud": owncloud, **shown, **values},
         )
         return response if error is None else patient(response, error)
 
@@ -214,10 +218,24 @@ async def add(guest: Guest) -> Response:
     """They take it to their own cloud. What they are told is the same for every address there."""
     form = await read_form(guest.request)
     try:
+        if way := _way(guest, form.get("address", "")):
+            return await _at(guest, "", doing="add", address=form["address"], way=way)
         await take(guest.context, guest.request, guest.link, read_address(form))
     except OcmError as error:
         return await _at(guest, "", error, doing="add", address=form.get("address", ""))
     return redirect(guest.home, "taken")
+
+
+def _way(guest: Guest, said: str) -> str:
+    """Where somebody goes on who named an ownCloud instead of an address; nobody is asked for that. Raises `Invalid`.
+
+    Their server will be told the display name of the owner, which is all that this page tells too.
+    """
+    config, link = guest.context.config, guest.link
+    if not config.owncloud_links or not said.strip() or "@" in said or READ not in links.MODES[link.mode]:
+        return ""
+    owner, protected = guest.owner.name or config.own_host, link.password is not None
+    return lead(said, config.public_url, link.token, owner=owner, name=guest.name, protected=protected)
 
 
 async def enter(guest: Guest) -> Response:
