@@ -26,10 +26,10 @@ setup: .venv/ready
 	@touch $@
 
 demo: setup
-	@$(BIN)/python -m demo
+	@$(BIN)/python -m demo $(ARGS)
 
 screenshots: setup
-	@$(BIN)/python -m demo.screenshots
+	@$(BIN)/python -m demo.screenshots $(ARGS)
 
 # Much of what servers do for each other is waiting: two more workers than cores.
 test: setup

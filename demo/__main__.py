@@ -9,29 +9,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from demo.clouds import Cloud, is_taken, wait
+from demo.clouds import Cloud, pair, wait
 
 FOLDER = Path(".demo")
 PAPER = Path(__file__).parent.parent / "LICENSE"  # a real file that every clone has
+POSTCARD = "postcard.txt"
 
 
 def main() -> int:
     """The whole demo; the exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
-    taken = [port for port in (8001, 8002) if is_taken(port)]
-    if taken:
-        print(f"Port {taken[0]} is in use; is another demo running?", file=sys.stderr)
-        return 1
+    one, two = pair(FOLDER.absolute(), sys.argv[1:])
     shutil.rmtree(FOLDER, ignore_errors=True)
-    one = Cloud(8001, "einstein", "Albert Einstein", "relativity", FOLDER.absolute() / "one")
-    two = Cloud(8002, "marie", "Marie Curie", "radioactivity", FOLDER.absolute() / "two")
     try:
         _step(f"Two clouds start: {one.url} with {one.full_name}, {two.url} with {two.full_name}.")
         one.start()
         two.start()
         share_a_file(one, two)
         share_a_folder(one, two)
-        print(ENDING.format(one=one, two=two), flush=True)
+        one.dav("PUT", POSTCARD, b"Greetings from one cloud to another.\n")
+        print(ENDING.format(one=one, two=two, steps=STEPS.format(one=one, two=two, name=POSTCARD)), flush=True)
         signal.pause()
     except KeyboardInterrupt:
         print("\nBoth clouds are stopped. Their data stays in .demo until the next run.")
@@ -96,22 +93,28 @@ def _expect(fact: bool, text: str) -> None:
     print(f"      ✓ {text}", flush=True)
 
 
-ENDING = """
-Both clouds are up until you press Ctrl-C.
+# What somebody who sees this for the first time does in a browser; in quotes is what is to be read there.
+STEPS = """
+  1. Open {one.url} in a browser. As "User name" type {one.user}, as "Password" type {one.password}; press "Sign in".
+  2. Beside {name}, press "Share". As "Their address" type {two.address}; press "Share".
+  3. Open {two.url}. As "User name" type {two.user}, as "Password" type {two.password}; press "Sign in".
+  4. Press "Shared with me", and beside {name} "Accept". Then press "Open": it has come from the other cloud.
+"""
 
+ENDING = """
+Both clouds are up until you press Ctrl-C. Now share something yourself:
+{steps}
   cloud     {one.url:<24} {two.url}
   user      {one.user:<24} {two.user}
   password  {one.password:<24} {two.password}
   address   {one.address:<24} {two.address}
 
-Try it yourself, in another terminal:
+From a program it is these, and {two.url}/dav/files/{two.user}/ for any WebDAV client:
 
   curl -u {one.user}:{one.password} -T README.md {one.url}/dav/files/{one.user}/readme.md
   curl -u {one.user}:{one.password} -H 'Content-Type: application/json' {one.url}/api/v1/shares \\
        -d '{{"path": "readme.md", "shareWith": "{two.address}"}}'
   curl -u {two.user}:{two.password} {two.url}/api/v1/received
-
-Any WebDAV client opens {two.url}/dav/files/{two.user}/ with {two.user}'s password.
 """
 
 if __name__ == "__main__":

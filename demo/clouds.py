@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 OCM = str(Path(sys.executable).with_name("ocm"))
-STARTING = 20.0  # seconds that a server may take
+PORTS = (8001, 8002)
+STARTING = 60.0  # seconds that a server may take
 PATIENCE = 20.0  # seconds for what another server must do first
 
 # What a request between servers means, by method and the end of its path.
@@ -124,6 +125,22 @@ class Cloud:
 
 def _meaning(method: str, path: str) -> str:
     return next((said for verb, end, said in MEANINGS if verb == method and re.search(end + "$", path)), method)
+
+
+def pair(folder: Path, arguments: Sequence[str]) -> tuple[Cloud, Cloud]:
+    """The two clouds, at the ports that were given on the command line. Raises `SystemExit` where that cannot be."""
+    try:
+        first, second = map(int, arguments) if arguments else PORTS
+    except ValueError:
+        raise SystemExit("Give two ports, or none.") from None
+    for port in (first, second):
+        if is_taken(port):
+            others = f"ARGS='{first + 100} {second + 100}'"
+            raise SystemExit(f"Port {port} is in use; is another demo running? To use others: make demo {others}")
+    return (
+        Cloud(first, "einstein", "Albert Einstein", "relativity", folder / "one"),
+        Cloud(second, "marie", "Marie Curie", "radioactivity", folder / "two"),
+    )
 
 
 def wait(look: Callable[[], Any]) -> Any:

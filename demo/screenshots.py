@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from demo.clouds import Cloud, is_taken
+from demo.clouds import Cloud, pair
 from demo.content import fill
 
 FOLDER = Path(".demo").absolute()
@@ -32,12 +32,8 @@ def main() -> int:
     if chromium is None:
         print("Chromium is needed for this (Debian: chromium).", file=sys.stderr)
         return 1
-    if is_taken(8001) or is_taken(8002):
-        print("Port 8001 or 8002 is in use; is a demo running?", file=sys.stderr)
-        return 1
+    one, two = pair(FOLDER, sys.argv[1:])
     shutil.rmtree(FOLDER, ignore_errors=True)
-    one = Cloud(8001, "einstein", "Albert Einstein", "relativity", FOLDER / "one")
-    two = Cloud(8002, "marie", "Marie Curie", "radioactivity", FOLDER / "two")
     try:
         one.start()
         two.start()

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request, ViewportSize
 from tests.mesh import PASSWORD, Server
 
-PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
+PHONE, DESKTOP = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=800)
 PATIENCE = 20_000  # milliseconds that a busy machine may take for a page
 
 # In the dark only colours are other ones, and those do not depend on the size.
 EVERYTHING = {"rules": {"target-size": {"enabled": True}}}
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
-LOOKS = ((PHONE, "light", EVERYTHING), (DESKTOP, "dark", COLOURS), (DESKTOP, "light", EVERYTHING))
+Look = tuple[ViewportSize, str, dict[str, Any]]
+LOOKS: tuple[Look, ...] = ((PHONE, "light", EVERYTHING), (DESKTOP, "dark", COLOURS), (DESKTOP, "light", EVERYTHING))
 
 # What can be used on a page, by keyboard too. Radio buttons of one name are one stop, and arrows go on from there.
 CONTROLS = "a[href], button, input:not([type=hidden], [type=radio]), select, textarea, summary"
@@ -36,7 +38,7 @@ class Person:
     """One browser window of a person at a cloud."""
 
     def __init__(self, page: Page, server: Server, hosts: set[str]) -> None:
-        self.page, self.server = page, server
+        self.page, self.server, self.size = page, server, DESKTOP
         self.problems: list[str] = []
         self._hosts = hosts
         page.set_default_timeout(PATIENCE)
@@ -55,6 +57,11 @@ class Person:
         yield person
         await context.close()
         assert not person.problems, person.problems
+
+    async def resize(self, size: ViewportSize) -> None:
+        """The window is that big from now on."""
+        self.size = size
+        await self.page.set_viewport_size(size)
 
     async def open(self, path: str) -> None:
         await self.page.goto(path)
@@ -98,10 +105,15 @@ class Person:
         """Of the entries of the folder, as they are shown."""
         return await self.page.locator(".files .name > a:first-child bdi").all_inner_texts()
 
-    async def faults(self) -> list[str]:
+    async def fine(self) -> None:
+        """The page that one has come to is for everybody, in a window of this size."""
+        looks = [look for look in LOOKS if look[0] == self.size]
+        assert await self.faults(looks) == []
+
+    async def faults(self, looks: Iterable[Look] = LOOKS) -> list[str]:
         """What axe finds on a phone and a wide screen, in light and dark; and what is wider than the window."""
         found = []
-        for size, scheme, options in LOOKS:
+        for size, scheme, options in looks:
             await self.page.set_viewport_size(size)
             await self.page.emulate_media(color_scheme=scheme)
             result = await Axe().run(self.page, options=options)
@@ -112,6 +124,7 @@ class Person:
             ]
             if await self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 found.append(f"{self.page.url} is wider than {size['width']} pixels")
+        await self.page.set_viewport_size(self.size)
         return found
 
     async def unreached(self) -> list[str]:

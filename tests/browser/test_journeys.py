@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import zipfile
+from types import SimpleNamespace
 
-from tests.mesh import settled
+from demo.__main__ import POSTCARD, STEPS
+from tests.browser.person import PHONE
+from tests.mesh import PASSWORD, settled
 
 from opencloudmesh.server import received
 
@@ -183,3 +186,27 @@ async def test_whose_server_it_is_appears_as_one_types(one, two, marie):
     await page.get_by_label("Their address").focus()
     await keys.press("Enter")
     await marie.sees("On its way")
+
+
+async def test_the_steps_that_the_demo_prints_are_all_it_takes(one, two, visitor):
+    """Whoever follows them opens, types and presses what they say, and nothing else."""
+    one.put("einstein", POSTCARD, b"Greetings from one cloud to another.")
+    clouds = {
+        name: SimpleNamespace(url=server.url, user=user, password=PASSWORD, address=server.address(user))
+        for name, server, user in (("one", one, "einstein"), ("two", two, "marie"))
+    }
+    steps = STEPS.format(**clouds, name=POSTCARD)
+    await visitor.resize(PHONE)
+    for url, label, text, name in re.findall(r'Open (http\S+[^\s.])|"([^"]+)" type (\S+)[,;]|"([^"]+)"', steps):
+        if url:
+            await visitor.open(url)
+        elif label:
+            await visitor.fill(label, text)
+        else:
+            named = re.compile(rf"{name}(: {re.escape(POSTCARD)}| 1 waiting)?$")
+            pressed = [visitor.page.get_by_role(role, name=named) for role in ("button", "link")]
+            await pressed[0].or_(pressed[1]).click()
+            await visitor.page.wait_for_load_state()
+            await settled(one, two)
+            await visitor.fine()
+    await visitor.sees("Greetings from one cloud to another.")

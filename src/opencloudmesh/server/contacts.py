@@ -137,6 +137,12 @@ def block(tx: Tx, account: str, contact_id: str, *, blocked: bool = True) -> Row
     return get(tx, account, contact_id)
 
 
+def block_address(tx: Tx, account: str, address: str, *, name: str = "") -> None:
+    """As `block`, for whoever has sent something; they become a contact by it if they were none."""
+    row = who(tx, account, address) or meet(tx, account, Address.parse(address), name=name, source=SHARE)
+    block(tx, account, row.id)
+
+
 def remove(tx: Tx, account: str, contact_id: str) -> None:
     """Forgets a contact. The server of one who was invited is told, for theirs counts on us too. Raises `NotFound`."""
     row = get(tx, account, contact_id)

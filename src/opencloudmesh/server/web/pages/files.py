@@ -19,7 +19,8 @@ from opencloudmesh.server.web import dav
 from opencloudmesh.server.web.languages import _
 from opencloudmesh.server.web.pages.forms import Upload, read_form
 from opencloudmesh.server.web.pages.kinds import has_thumbnail, shown_as
-from opencloudmesh.server.web.pages.visits import Visit, redirect, when
+from opencloudmesh.server.web.pages.peers import not_reachable
+from opencloudmesh.server.web.pages.visits import Visit, redirect
 
 # How a folder may be sorted, folders first in any case; with "-" the other way round.
 SORTS: dict[str, Callable[[Entry], Any]] = {
@@ -77,10 +78,7 @@ async def folder(visit: Visit, error: OcmError | None = None, doing: str = "") -
     if around.origin is None and note:
         raise Unavailable(note)
     peer = around.peers.get(around.origin.host) if around.origin is not None else None
-    if not note and peer is not None and peer.failing_since:
-        note = _("{host} has not been reachable since {moment}. You see what was there last.").format(
-            host=peer.host, moment=when(peer.failing_since)
-        )
+    note = note or not_reachable(peer)
     found = arranged(entries, sort, search)
     start = _start(query.get("from", ""), len(found))
     lines = [_line(entry, around) for entry in found[start : start + AT_ONCE]]

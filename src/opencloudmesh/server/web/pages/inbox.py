@@ -8,10 +8,12 @@ from starlette.responses import Response
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import NotFound
-from opencloudmesh.server import bounds, received, views
+from opencloudmesh.server import bounds, contacts, peers, received, views
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.trees import READ, SHARE, WRITE
 from opencloudmesh.server.web.languages import _
+from opencloudmesh.server.web.pages.kinds import shown_by_name
+from opencloudmesh.server.web.pages.peers import not_reachable
 from opencloudmesh.server.web.pages.visits import Visit, redirect
 
 ENDED = {
@@ -24,7 +26,13 @@ MAY = {"view": "view", READ: "read", WRITE: "write", SHARE: "share it on"}
 
 async def show(visit: Visit) -> Response:
     """Everything that was shared with the person, what waits for an answer first."""
-    rows = await visit.context.database.read(lambda tx: received.listing(tx, visit.account.id))
+
+    def look(tx: Tx) -> tuple[list[received.Row], dict[str, str]]:
+        found = received.listing(tx, visit.account.id)
+        hosts = {row.host for row in found if row.path}
+        return found, {host: not_reachable(peers.get(tx, host)) for host in hosts}
+
+    rows, away = await visit.context.database.read(look)
     return visit.page(
         "inbox.html",
         pending=[row for row in rows if row.state == received.PENDING],
@@ -33,6 +41,8 @@ async def show(visit: Visit) -> Response:
         active="inbox",
         why=ENDED,
         may=may,
+        away=away,
+        shown_as=shown_by_name,
         ways={row.id: views.ways(row) for row in rows},
         verdict=verdict,
         told_only=told_only,
@@ -47,6 +57,7 @@ async def answer(visit: Visit) -> Response:
     account, exists = visit.account.id, visit.context.storage.exists
     answers: Mapping[str, tuple[Callable[[Tx], object], str]] = {
         "accept": (lambda tx: received.accept(tx, received_id, account=account, exists=exists), "accepted"),
+        "block": (lambda tx: _block(tx, received_id, account), "turned-away"),
         "decline": (lambda tx: received.decline(tx, received_id, account=account), "declined"),
         "remove": (lambda tx: received.remove(tx, received_id, account=account), "removed"),
     }
@@ -55,6 +66,15 @@ async def answer(visit: Visit) -> Response:
     gesture, done = answers[name]
     await visit.context.commit(gesture)
     return redirect("/inbox", done)
+
+
+def _block(tx: Tx, received_id: str, account: str) -> None:
+    """Nothing is taken any more from who sent it, and what waits from them is declined."""
+    sender = received.get(tx, received_id, account=account)
+    contacts.block_address(tx, account, sender.sender, name=sender.sender_name)
+    for row in received.listing(tx, account, host=sender.host):
+        if (row.sender, row.state) == (sender.sender, received.PENDING):
+            received.decline(tx, row.id, account=account)
 
 
 def verdict(row: received.Row) -> str:

@@ -35,9 +35,14 @@ TEXTS = frozenset((
 
 
 def shown_as(entry: Entry) -> str:
+    """As `shown_by_name`; "" for a folder."""
+    return "" if entry.is_folder else shown_by_name(entry.name)
+
+
+def shown_by_name(name: str) -> str:
     """How a file can be looked at: picture, pdf, text, audio, video, or "" for not at all."""
-    ending = entry.name.rpartition(".")[2].lower()
-    if entry.is_folder or "." not in entry.name:
+    ending = name.rpartition(".")[2].lower()
+    if "." not in name:
         return ""
     return INLINE[ending][0] if ending in INLINE else "pdf" if ending == "pdf" else "text" if ending in TEXTS else ""
 

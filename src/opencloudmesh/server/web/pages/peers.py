@@ -16,7 +16,7 @@ from opencloudmesh.server.accounts import GROUP
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.web.errors import json_response
 from opencloudmesh.server.web.languages import _
-from opencloudmesh.server.web.pages.visits import Visit
+from opencloudmesh.server.web.pages.visits import Visit, when
 from opencloudmesh.server.web.peers import Found, look
 
 Line = dict[str, str]  # "text", and in "kind" whether it is good, a warning, or neither
@@ -92,6 +92,15 @@ async def panel(visit: Visit, text: str) -> dict[str, Any] | None:
     except OcmError as error:
         return {"title": "", "lines": [_line(_(error.message), "warn")]}
     return {"title": _title(found), "lines": list(_lines(found))}
+
+
+def not_reachable(peer: Any) -> str:
+    """Since when a row of `peers` has not answered, for whoever has something mounted from there; "" where it does."""
+    if peer is None or not peer.failing_since:
+        return ""
+    return _("{host} has not been reachable since {moment}. You see what was there last.").format(
+        host=peer.host, moment=when(peer.failing_since)
+    )
 
 
 def _title(found: Found) -> str:

@@ -74,6 +74,7 @@ DONE = {
     "accepted": "Accepted. You find it among your files.",
     "added": "That cloud was asked, and shares it with you now. It appears here in a moment; look again.",
     "declined": "Declined. The sender is told.",
+    "turned-away": "Declined. Nothing is taken from them any more; under Contacts you can let them in again.",
     "removed": "Taken off the list.",
     "invited": "The invite was made. Copy it and give it to one person.",
     "mailed": "The invite was made, and is being sent. This page shows what becomes of it.",
