@@ -21,7 +21,7 @@ from tests.mesh import PASSWORD, Server, basic, serve, settled
 from tests.security.senders import SECRET, deliver, encoded, foreign, notice, offer, raw
 
 from opencloudmesh.protocol.shares import NewShare
-from opencloudmesh.server import invites, received, shares
+from opencloudmesh.server import invites, offers, received, shares
 from opencloudmesh.server.web.bodies import MAX_OBJECT as MAX_BODY
 
 POSTS = ("shares", "invites", "invites/accept", "contacts")
@@ -240,7 +240,7 @@ def mount(cloud: Server, host: str) -> None:
     body = {**who, "name": "paper.txt", "providerId": "1", "shareType": "user", "resourceType": "file", "protocol": way}
 
     def accepted(tx: Any) -> None:
-        row, _ = received.receive(tx, NewShare.parse(encoded(body)), own_host=cloud.host, verified="unsigned")
+        row, _ = offers.receive(tx, NewShare.parse(encoded(body)), own_host=cloud.host, verified="unsigned")
         received.accept(tx, row.id)
 
     cloud.context.database.write_now(accepted)

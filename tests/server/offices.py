@@ -12,7 +12,7 @@ from tests.server import rows
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.protocols import Protocols, WebDav
 from opencloudmesh.protocol.shares import NewShare
-from opencloudmesh.server import received, schema, shares
+from opencloudmesh.server import offers, received, schema, shares
 from opencloudmesh.server.database import Database, Tx
 
 P = ParamSpec("P")
@@ -71,7 +71,7 @@ class Office:
 
     def received(self, state: str = received.PENDING, **values: Any) -> Any:
         """A share that marie offered to einstein, in a state, with nothing in the outbox."""
-        row, _ = self.do(received.receive, offer(**values), own_host=HERE, verified="rfc9421")
+        row, _ = self.do(offers.receive, offer(**values), own_host=HERE, verified="rfc9421")
         if state == received.ACCEPTED:
             self.do(received.accept, row.id)
         self._put(schema.received, row.id, state)

@@ -10,7 +10,7 @@ from tests.server.offices import HERE, MARIE, THERE, Office, offer
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Invalid, NotFound, TooManyRequests
 from opencloudmesh.protocol.share_requests import ShareRequest
-from opencloudmesh.server import asked, received, schema
+from opencloudmesh.server import asked, offers, schema
 from opencloudmesh.server.asked import ANSWERED, DELIVERED, MAX_OPEN, REFUSED, TRANSITIONS, WAITING
 
 EINSTEIN = Address("einstein", HERE)
@@ -29,7 +29,7 @@ def ask(office, share="https://there.example/files/papers", owner=MARIE):
 
 def answer(office, **values):
     """A share comes, as the route for shares stores it."""
-    share, _ = office.do(received.receive, offer(**values), own_host=HERE, verified="rfc9421")
+    share, _ = office.do(offers.receive, offer(**values), own_host=HERE, verified="rfc9421")
     office.do(asked.answered, share)
     return share
 

@@ -16,6 +16,7 @@ from opencloudmesh.server import (
     invites,
     links,
     locks,
+    offers,
     outbox,
     peers,
     received,
@@ -42,7 +43,7 @@ def office(database_url):
             office.do(shares_of, who)
         for provider, sender in (("p1", MARIE), ("p2", PIERRE)):
             share = offer(provider_id=provider, owner=sender, sender=sender, name=provider)
-            row, _ = office.do(received.receive, share, own_host="here.example", verified="rfc9421")
+            row, _ = office.do(offers.receive, share, own_host="here.example", verified="rfc9421")
             office.do(received.accept, row.id)
         office.deliver()
         yield office
@@ -157,7 +158,7 @@ def test_a_server_with_which_nothing_is_shared_can_be_purged_too_and_again(offic
 def test_what_a_purged_server_says_late_changes_nothing(office):
     (row,) = [row for row in office.all(schema.received) if row.host == THERE]
     office.do(departures.server, THERE)
-    again, _ = office.do(received.receive, offer(name="p1"), own_host="here.example", verified="rfc9421")
+    again, _ = office.do(offers.receive, offer(name="p1"), own_host="here.example", verified="rfc9421")
     assert (again.id, again.state) == (row.id, received.REMOVED)
     assert office.see(received.listing, "einstein", host=THERE) == []
 

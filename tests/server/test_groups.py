@@ -18,6 +18,7 @@ from opencloudmesh.server import (
     locks,
     news,
     notifications,
+    offers,
     policy,
     received,
     schema,
@@ -119,7 +120,7 @@ def group(office):
 def shared(office, **values):
     """marie shares with the group, or with somebody: the rows of it by person."""
     named = {"share_with": PHYSICS, "share_type": "group"} | values
-    row, _ = office.do(received.receive, offer(**named), own_host=HERE, verified="rfc9421")
+    row, _ = office.do(offers.receive, offer(**named), own_host=HERE, verified="rfc9421")
     return {each.account: each for each in office.see(received.together, row)}
 
 
@@ -140,7 +141,7 @@ def say(office, kind, **content):
 
 def test_each_member_is_offered_it_and_its_sender_is_told_of_the_group(group):
     named = {"share_with": PHYSICS, "share_type": "group"}
-    row, recipient = group.do(received.receive, offer(**named), own_host=HERE, verified="rfc9421")
+    row, recipient = group.do(offers.receive, offer(**named), own_host=HERE, verified="rfc9421")
     assert (recipient.id, recipient.name) == ("physics", "Physicists")
     rows = group.see(received.together, row)
     assert [(each.account, each.state, each.group, each.group_name) for each in rows] == [

@@ -14,7 +14,7 @@ from tests.server.offices import HERE, MARIE, NOW, THERE, Office, offer
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, Invalid, NotFound, NotSupported
 from opencloudmesh.protocol.protocols import Protocols, WebDav
-from opencloudmesh.server import received, schema
+from opencloudmesh.server import offers, received, schema
 from opencloudmesh.server.received import ACCEPTED, DECLINED, EXPIRED, OPEN, PENDING, REMOVED, TRANSITIONS, UNSHARED
 
 STATES = (PENDING, ACCEPTED, DECLINED, UNSHARED, EXPIRED, REMOVED)
@@ -41,7 +41,7 @@ def office(database_url):
 
 
 def receive(office, share, verified="rfc9421"):
-    return office.do(received.receive, share, own_host=HERE, verified=verified)
+    return office.do(offers.receive, share, own_host=HERE, verified=verified)
 
 
 def webdav(**values):

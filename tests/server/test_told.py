@@ -17,6 +17,7 @@ from opencloudmesh.server import (
     invites,
     links,
     news,
+    offers,
     outbox,
     received,
     schema,
@@ -65,7 +66,7 @@ def test_a_share_that_is_offered(office):
     assert told.who_name == "Marie Curie"
     before = office.everything()
     office.now += 1
-    office.do(received.receive, offer(sender_display_name="Marie Curie"), own_host=HERE, verified="rfc9421")
+    office.do(offers.receive, offer(sender_display_name="Marie Curie"), own_host=HERE, verified="rfc9421")
     assert office.everything() == before
     assert heard(office, "lise") == []
 

@@ -1,16 +1,87 @@
-"""What a share from elsewhere says, as it is kept: the same for everybody to whom it is offered."""
+"""Shares that other servers offer to our people: who is asked about one, and what is kept of it.
+
+What becomes of it then is in `received`.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 
+from opencloudmesh.protocol.dialects import dialect_of
+from opencloudmesh.protocol.discovery import Discovery
+from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotSupported
 from opencloudmesh.protocol.protocols import MUST_USE_MFA, READ
 from opencloudmesh.protocol.shares import NewShare
-from opencloudmesh.server import accounts
+from opencloudmesh.server import accounts, peers, policy, received, ssh_keys
 from opencloudmesh.server.accounts import Recipient
+from opencloudmesh.server.database import Tx
+from opencloudmesh.server.policy import Denied
+from opencloudmesh.server.schema import received as table
+
+RESOURCE_TYPES = ("file", "folder")
+
+Row = sa.Row[Any]
+
+_BY_PROVIDER_ID = sa.select(table).where(
+    table.c.host == sa.bindparam("from"), table.c.provider_id == sa.bindparam("called")
+)
+
+
+def receive(
+    tx: Tx,
+    share: NewShare,
+    *,
+    own_host: str,
+    verified: str,
+    said: int | None = None,
+    enforce_mfa: bool = True,
+    plain_http: bool = False,
+) -> tuple[Row, Recipient]:
+    """Another server offers one of our users a share, or a group. Offered twice, stored once, with what was said last.
+
+    The row is one of `together`. `verified` is how the sender is known: "rfc9421", "cavage" or "unsigned", and `said`
+    when they signed it; `enforce_mfa`: whether this cloud promises a second factor. Once it is here, `remote` holds
+    what it demands, whatever was promised.
+
+    Raises `Denied` for one whom the policy does not let through, `Invalid` naming the field, `NotSupported` for what
+    cannot be used here, `Conflict` for other content under a providerId that is taken.
+    """
+    if share.share_type not in accounts.SHARE_TYPES:
+        raise NotSupported(f"The share type {share.share_type!r} is not supported here.")
+    if share.resource_type not in RESOURCE_TYPES:
+        raise NotSupported(f"The resource type {share.resource_type!r} is not supported here.")
+    access, parts = share.protocols.access, share.protocols.others(plain_http=plain_http)
+    if access is None and not parts:
+        raise NotSupported(f"Of the share's protocols ({', '.join(share.protocols.names)}) none can be used here.")
+    if MUST_USE_MFA in demanded(share) and not enforce_mfa:
+        raise NotSupported("This cloud does not promise that people here have passed a second factor.")
+    recipient, trusts = _recipient(tx, share, own_host, verified)
+    if access is None and set(parts) == {"ssh"} and not any(ssh_keys.told(tx, account) for account in trusts):
+        raise NotSupported("It could be reached over SSH alone, and the recipient has no key for that here.")
+    if share.expiration is not None and share.expiration <= tx.now:
+        raise Invalid("The share has expired already.", fields=[FieldError("expiration", "INVALID")])
+    fingerprint = fingerprint_of(share)
+    host, provider_id = share.sender.host, share.provider_id
+    known = tx.all(_BY_PROVIDER_ID, {"from": host, "called": provider_id})
+    same = [row for row in known if hmac.compare_digest(row.fingerprint, fingerprint)]
+    if known and not same and not _reuses_ids(tx, host):
+        raise Conflict("There is another share with this providerId.", fields=[FieldError("providerId", "CONFLICT")])
+    if same:  # its owner may have changed it before we had answered
+        _rename(tx, same, share.name)
+        rows = [received.changed(tx, row, permissions(share), share.expiration, said=said) for row in same]
+    else:
+        stored = {
+            **kept(share, recipient, fingerprint, verified, said),
+            "parts": parts,
+            "secret": _secret(tx, share),
+        }
+        rows = [received.offer_to(tx, stored, account, trust) for account, trust in trusts.items()]
+    return rows[0], recipient
 
 
 def kept(
@@ -77,3 +148,49 @@ def fingerprint_of(share: NewShare) -> str:
     if share.shared_by is not None:
         content += ("shared by", str(share.shared_by))
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
+
+
+def _reuses_ids(tx: Tx, host: str) -> bool:
+    """Whether a peer calls several shares by one providerId, so that only their secrets tell them apart."""
+    peer = peers.get(tx, host)
+    if peer is None or peer.document is None:
+        return False
+    return dialect_of(Discovery.read(peer.document, peer.base_url)).reuses_provider_id
+
+
+def _recipient(tx: Tx, share: NewShare, own_host: str, verified: str) -> tuple[Recipient, dict[str, str]]:
+    """Whom the share is for; and for each of those people, on which grounds its sender is let through.
+
+    Who is not let through does not learn whether the person or group exists.
+    """
+    address = share.share_with
+    # OpenCloud and CERNBox repeat the host: `id@host@host`.
+    spellings = (address.identifier, address.local)
+    recipient = next(filter(None, (accounts.addressed(tx, share.share_type, text) for text in spellings)), None)
+    trusts: dict[str, str] = {}
+    refusals: list[Denied] = []
+    for account in recipient.people if recipient else [""]:
+        try:
+            told_of = (share.owner, share.shared_by)
+            trusts[account] = policy.admit_offer(tx, share.sender, told_of, account=account, verified=verified)
+        except Denied as denied:
+            refusals.append(denied)
+    if not trusts:
+        raise refusals[0]
+    if address.host != own_host or recipient is None:
+        raise Invalid("There is no such person here.", fields=[FieldError("shareWith", "NOT_FOUND")])
+    for refusal in refusals:  # the share is for the others
+        refusal.record(tx)
+    return recipient, trusts
+
+
+def _secret(tx: Tx, share: NewShare) -> str:
+    """What an unsigned message about the share must name. Never nothing, which anybody could name."""
+    used = share.protocols.access or share.protocols.webapp
+    return (used.shared_secret if used is not None else "") or tx.secret()
+
+
+def _rename(tx: Tx, rows: list[Row], name: str) -> None:
+    """What is accepted keeps the name that the person has it by."""
+    for row in rows:
+        tx.run(table.update().where(table.c.id == row.id, table.c.state == received.PENDING).values(name=name))

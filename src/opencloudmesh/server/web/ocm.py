@@ -36,6 +36,7 @@ from opencloudmesh.server import (
     invites,
     news,
     notifications,
+    offers,
     policy,
     received,
     share_requests,
@@ -70,7 +71,7 @@ async def receive_share(context: Context, sender: Sender, message: wire.Request)
 
     def receive(tx: Tx) -> Answer:
         sender.admit(tx)
-        row, recipient = received.receive(
+        row, recipient = offers.receive(
             tx,
             share,
             own_host=config.own_host,
