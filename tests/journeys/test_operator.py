@@ -186,10 +186,19 @@ async def test_what_is_wrong_with_a_new_user_is_said_and_kept_in_the_form(one, l
     assert one.stored() == before
 
 
-async def test_files_of_a_removed_user_go_when_told(one, lise):
+async def test_files_of_a_removed_user_are_set_aside_or_go_when_told(one, lise):
     one.put("einstein", "note.txt", b"e = mc2")
-    await lise.submit("/operator/users/einstein/remove", files="delete")
+    assert "removed/einstein" in (await lise.open("/operator/users/einstein/remove")).text
+    await lise.submit("/operator/users/einstein/remove")
     assert not one.file("einstein", "").exists()
+    aside = one.data / "removed" / "einstein" / "files"
+    assert (aside / "note.txt").read_bytes() == b"e = mc2"
+    one.add("einstein")
+    assert (await one.dav("GET", "einstein", "note.txt")).status == 404
+    one.put("einstein", "new.txt", b"1")
+    await one.api("DELETE", "operator/users/einstein?files=delete", who="lise", status=204)
+    assert not one.file("einstein", "").exists()
+    assert [place.name for place in aside.parent.parent.iterdir()] == ["einstein"]
     await lise.submit("/operator/users/einstein/remove", 404)
 
 

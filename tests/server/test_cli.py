@@ -55,9 +55,14 @@ def test_people_come_and_go(einstein):
     assert listed(einstein, "user", "list") == [row]
     assert "There is a user" in einstein("user", "add", "Einstein", code=1)
     einstein("user", "passwd", "einstein", OCM_PASSWORD="another one")
-    einstein("user", "remove", "einstein")
+    set_aside = einstein.data / "removed" / "einstein"
+    assert f"Their files are in {set_aside}." in einstein("user", "remove", "einstein")
     assert einstein("user", "list") == "none\n"
-    assert (einstein.data / "files" / "einstein" / "note.txt").exists()
+    assert (set_aside / "files" / "note.txt").read_text() == "e = mc2"
+    einstein("user", "add", "einstein")
+    assert list((einstein.data / "files" / "einstein").iterdir()) == []
+    assert "no user" in einstein("user", "remove", "nobody", code=1)
+    assert [place.name for place in set_aside.parent.iterdir()] == ["einstein"]
 
 
 def test_a_person_has_a_quota_or_none(einstein):

@@ -160,7 +160,7 @@ def set_password(tx: Tx, account_id: str, password_hash: str) -> None:
 
 
 def remove(tx: Tx, account_id: str) -> None:
-    """Removes the account with its shares; the files stay on disk for the operator. Raises `NotFound`."""
+    """Removes the account with its shares; what becomes of its files, `remains` says. Raises `NotFound`."""
     get(tx, account_id)
     tx.run(accounts.delete().where(accounts.c.id == account_id))
 

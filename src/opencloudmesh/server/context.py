@@ -25,6 +25,7 @@ from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.tokens import TokenRequest, TokenResponse
 from opencloudmesh.server import (
+    accounts,
     bins,
     copies,
     keys,
@@ -32,6 +33,7 @@ from opencloudmesh.server import (
     migrate,
     moves,
     received,
+    remains,
     rules,
     share_requests,
     shares,
@@ -114,6 +116,8 @@ class Context:
         self.storage.clear_temporary()
         self.database.write_now(lambda tx: moves.recover(tx, self.storage))
         self.database.write_now(lambda tx: trash.recover(tx, self.storage.in_trash))
+        people = {account.id for account in self.database.read_now(accounts.everybody)}
+        remains.recover(self.storage, people.__contains__)
         self.storage.refresh_folders()
 
     async def sweep(self) -> None:
@@ -140,6 +144,17 @@ class Context:
             result = await self.database.write(gesture)
         self.wake.set()
         return result
+
+    @contextlib.asynccontextmanager
+    async def leaving(self, account: str, *, with_files: bool) -> AsyncIterator[None]:
+        """Around the removal of an account: afterwards its files are set aside, or deleted (`remains`)."""
+        place = await asyncio.to_thread(remains.announce, self.storage, account)
+        try:
+            yield
+        except BaseException:
+            remains.withdraw(place)
+            raise
+        await asyncio.to_thread(remains.finish, self.storage, account, place, with_files=with_files)
 
     @contextlib.asynccontextmanager
     async def audited(self) -> AsyncIterator[None]:

@@ -33,7 +33,7 @@ def person(tx: Tx, account: str) -> None:
 
     Their shares end with a notice to each recipient's server, what they received with one to its sender's, and the
     servers of those with whom they exchanged invites hear that there is no such person. Links, requests, tokens,
-    sessions and everything else of theirs go with the account; their files stay for the operator.
+    sessions and everything else of theirs go with the account; what becomes of their files, `remains` says.
     """
     accounts.get(tx, account)
     _end_shares(tx, shares.listing(tx, account), PERSON_GONE)

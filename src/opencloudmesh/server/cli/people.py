@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from opencloudmesh.protocol.errors import Invalid
-from opencloudmesh.server import accounts, factors, operators, views
+from opencloudmesh.server import accounts, factors, operators, remains, views
 from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, show, typed_password
 from opencloudmesh.server.storage import Storage
 
@@ -51,12 +51,12 @@ def user_list(data: str, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--with-files", is_flag=True, help="Delete their files too.")
 def user_remove(data: str, name: str, with_files: bool) -> None:
-    """Remove a person and end their shares. Their files stay, unless told otherwise."""
+    """Remove a person and end their shares. Their files are set aside in the data folder, unless told otherwise."""
     with opened(data) as (config, database):
-        database.write_now(lambda tx: operators.remove(tx, name))
-        if with_files:
-            Storage(config.data).remove_user(name)
-        click.echo(f"{name} was removed.")
+        database.read_now(lambda tx: accounts.get(tx, name))
+        with remains.leaving(Storage(config.data), name, with_files=with_files) as place:
+            database.write_now(lambda tx: operators.remove(tx, name))
+        click.echo(f"{name} was removed." if with_files else f"{name} was removed. Their files are in {place}.")
 
 
 @user.command("passwd")

@@ -79,7 +79,9 @@ PATHS: dict[str, Schema] = {
         ),
         "delete": {
             **operation(
-                "I remove a user and end what they share; 409 for the last operator.", 204, errors=(400, 403, 404, 409)
+                "I remove a user and end what they share; their files are set aside. 409 for the last operator.",
+                204,
+                errors=(400, 403, 404, 409),
             ),
             "parameters": [
                 {**query("files", {"type": "string", "enum": ["keep", "delete"], "default": "keep"}),

@@ -142,9 +142,9 @@ async def forget_factors(context: Context, account: Account, user_id: str) -> No
 
 async def remove(context: Context, account: Account, user_id: str, with_files: bool) -> None:
     """Raises `NotFound`, and `Conflict` for the last operator."""
-    await decide(context, account, lambda tx: operators.remove(tx, user_id, by=account.id))
-    if with_files:
-        await asyncio.to_thread(context.storage.remove_user, user_id)
+    await context.database.read(lambda tx: accounts.get(tx, user_id))
+    async with context.leaving(user_id, with_files=with_files):
+        await decide(context, account, lambda tx: operators.remove(tx, user_id, by=account.id))
 
 
 def _email(fields: Fields) -> str:
