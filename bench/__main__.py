@@ -76,7 +76,8 @@ def _protocol_rows(stack: ExitStack, servers: Sequence[Server], plan: Plan) -> l
     discovery = measures.discovery(servers[0], generator, plan)
     tell("pages ...")
     pages.prepare(servers[0])
-    page = pages.folder(servers[0])
+    page, seen = pages.folder(servers[0]), pages.opened(servers[0])
+    in_browser = f"{seen.painted:.0f} / {seen.loaded:.0f}" if seen else "no Chromium here"
     return [
         [f"signed shares stored a second ({shares.stored:,} of {shares.accepted:,})", _rate(shares.speed), *rest],
         ["- p50 / p99, ms", f"{shares.p50:.0f} / {shares.p99:.0f}", *rest],
@@ -84,6 +85,8 @@ def _protocol_rows(stack: ExitStack, servers: Sequence[Server], plan: Plan) -> l
         ["discovery documents a second", _rate(discovery), *rest],
         [CPU, _cpu(discovery), *rest],
         [f"page of a folder of {pages.ENTRIES:,} files, ms", f"{page:.0f}", *rest],
+        ["- in Chromium, seen / whole, ms", in_browser, *rest],
+        ["all scripts of all pages, KB", f"{pages.script_bytes() / 1000:.1f}", *rest],
     ]
 
 

@@ -9,7 +9,7 @@ from tests.browser.test_journeys import LONG
 from tests.mesh import settled
 from tests.security.test_pictures import pdf, picture
 
-from opencloudmesh.server import uploads
+from opencloudmesh.server import received, schema, uploads
 
 MESH = "https://mesh.example/servers.json"
 PAGES = (
@@ -17,9 +17,13 @@ PAGES = (
     "/share/work?with=nobody@localhost:9", f"/share/{quote(LONG)}",
     f"/rename/{quote(LONG)}", "/delete/work", "/move/work", "/move/work?to=Shares", "/inbox",
     "/requests", "/asked", "/ssh-keys", "/copies", "/trash", "/notifications", "/invites", "/contacts",
-    "/circles", "/add", "/settings", "/settings/security", "/accept-invite?token=abc&providerDomain=other.example",
+    "/circles", "/add", "/apps/{app}", "/settings", "/settings/security",
+    "/accept-invite?token=abc&providerDomain=other.example",
     *(f"/look/look/a.{ending}" for ending in ("png", "pdf", "txt", "exe")), "/files/look",
 )  # fmt: skip
+
+
+APP = {"uri": "https://office.example/open", "name": "Office", "secret": "s", "requirements": []}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -67,8 +71,11 @@ async def spread(one):
 
 async def test_every_page_is_for_everybody(one, visitor, busy):
     await visitor.sign_in("einstein")
+    (radium,) = [row for row in one.rows(received.listing, "einstein") if row.name == "Radium"]
+    parts = {"parts": {"webapp": APP}}  # as if that cloud had offered it in an application too
+    one.context.database.write_now(lambda tx: tx.run(schema.received.update().values(parts)))
     for path in PAGES:
-        await visitor.open(path)
+        await visitor.open(path.replace("{app}", radium.id))
         assert await visitor.faults() == []
         assert await visitor.unreached() == []
         assert await visitor.page.locator(".top").get_by_text(one.address("einstein"), exact=True).is_visible()

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest_asyncio
 from tests.browser.test_journeys import LONG
-from tests.mesh import settled
+from tests.mesh import PASSWORD, settled
 
 MODES = ("read", "edit", "upload")
 
@@ -76,8 +76,13 @@ async def test_a_visitor_opens_fetches_uploads_and_takes_it_along(one, two, link
 async def test_who_is_led_here_by_the_page_of_another_cloud_finds_the_form_filled_in(one, two, links, marie):
     token = links["read"].rpartition("/")[2]
     said = urlencode({"remote": one.url, "token": token, "owner": "einstein", "name": "work", "protected": "0"})
+    await marie.press("Sign out")
     await marie.open(f"/index.php/apps/files#{said}")
+    await marie.fill("User name", "marie")
+    await marie.fill("Password", PASSWORD)
+    await marie.press("Sign in")
     await marie.sees("Add from a link")
+    await marie.page.wait_for_load_state()
     assert token in await marie.page.get_by_label("The link").input_value()
     await marie.press("Add to my files")
     await marie.sees("That cloud was asked")

@@ -106,6 +106,13 @@ def listing(tx: Tx, account: str | None = None, *, host: str | None = None) -> l
     return list(tx.all(query.order_by(received.c.created.desc(), received.c.id)))
 
 
+def waiting(tx: Tx, account: str) -> int:
+    """How many shares wait for the person's answer."""
+    mine = received.c.account == account, received.c.state == PENDING
+    row = tx.one(sa.select(sa.func.count().label("number")).where(*mine))
+    return 0 if row is None else row.number
+
+
 def accept(
     tx: Tx, received_id: str, *, account: str | None = None, exists: Callable[[str, str], bool] = lambda _a, _p: False
 ) -> Row:

@@ -116,9 +116,8 @@ def _who(tx: Tx, secret: str) -> tuple[Account, tuple[int, int, int], bool] | No
     account = accounts.find(tx, row.account) if row else None
     if row is None or account is None:
         return None
-    pending = sum(share.state == received.PENDING for share in received.listing(tx, account.id))
     account = replace(account, strong=row.strong)
-    counts = pending, share_requests.waiting(tx, account.id), news.unread(tx, account.id)
+    counts = received.waiting(tx, account.id), share_requests.waiting(tx, account.id), news.unread(tx, account.id)
     return account, counts, sessions.is_due(row, tx.now)
 
 

@@ -1,4 +1,4 @@
-/* What a script adds to every page: buttons that copy. Everything works without it. Its texts are in the page. */
+/* What a script adds to every page. Everything works without it. Its texts are in the page. */
 
 const texts = document.body.dataset;
 const announced = document.createElement("p");
@@ -32,6 +32,9 @@ for (const source of document.querySelectorAll("[data-copies]")) {
   });
   source.after(button);
 }
+
+/* What is behind "#" is for the page after signing in: the link page of another cloud may have led here. */
+for (const form of document.querySelectorAll("form[action^='/login']")) form.action += location.hash;
 
 /* A page that only leads on. */
 for (const form of document.querySelectorAll("form[data-submits]")) form.submit();
