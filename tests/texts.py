@@ -15,9 +15,20 @@ from babel.messages.pofile import read_po, write_po
 
 import opencloudmesh
 from opencloudmesh.protocol import errors
-from opencloudmesh.server import config, database, factors, limits, news, operators, passkeys, reshares
+from opencloudmesh.server import (
+    config,
+    database,
+    factors,
+    languages,
+    limits,
+    mail,
+    news,
+    operators,
+    passkeys,
+    reshares,
+)  # fmt: skip
 from opencloudmesh.server import policy as words
-from opencloudmesh.server.web import auth, languages, linked
+from opencloudmesh.server.web import auth, linked
 from opencloudmesh.server.web.pages import asked, contacts, copies, inbox, links, openid, shares, visits, welcome
 from opencloudmesh.server.web.pages import passkeys as passkey_pages
 from opencloudmesh.server.web.pages.operator import audit, groups, outbox, policy, settings, users
@@ -82,7 +93,7 @@ def update(language: str) -> None:
 
 def _tables() -> Iterator[str]:
     """Sentences that are in tables of the code, and are looked up when they are shown."""
-    yield from visits.UNITS
+    yield from (*languages.UNITS, mail.INVITATION, mail.DIGEST)
     for table in (
         visits.DONE, contacts.SOURCES, inbox.ENDED, inbox.MAY,
         links.VERDICTS, shares.STATES, shares.PROGRESS, shares.LABELS, shares.LINK_LABELS,

@@ -165,7 +165,7 @@ async def test_a_cloud_without_a_mail_server_says_so(clouds):
 async def test_the_form_sends_it_too(clouds, box):
     one, _ = clouds
     browser = Browser(one)
-    await browser.sign_in("einstein")
+    await browser.sign_in("einstein", headers={"Accept-Language": "fr-CA"})
     page = await browser.submit("/invites", note="for Marie", email=f" {MARIE} ", days="7")
     assert "is being sent" in page.text
     await settled(one)
@@ -176,4 +176,6 @@ async def test_the_form_sends_it_too(clouds, box):
         page = await browser.submit("/invites", 400, **{"note": "kept", "email": "", "days": "7", **wrong})
         assert 'value="kept"' in page.html
         assert 'aria-invalid="true"' in page.html
-    assert len(box.mails) == 1
+    (mail,) = box.mails  # in the language of the one who invites
+    assert mail["Subject"] == "Albert Éinstein vous invite à partager des fichiers"
+    assert "souhaite partager" in mail.get_content()

@@ -128,14 +128,37 @@ async def test_a_person_chooses(clouds, box):
     page = await browser.submit("/settings/mail", email="mc@mail.example", mail="none")
     assert "Saved." in page.text
     assert await two.api("GET", "settings", who="marie") == {
-        "email": "mc@mail.example", "mail": "none", "mailError": None
+        "email": "mc@mail.example", "mail": "none", "language": "", "mailError": None
     }  # fmt: skip
     await offered(one, two, accept=False)
     await later(two)
     assert box.mails == []
-    for wrong in ({"mail": "always"}, {"email": "x"}, {"email": 1}, {"mail": ""}):
+    for wrong in ({"mail": "always"}, {"email": "x"}, {"email": 1}, {"mail": ""}, {"language": "tlh"}):
         await two.api("PATCH", "settings", wrong, who="marie", status=400)
     assert (await two.api("PATCH", "settings", {"mail": "digest"}, who="marie"))["email"] == "mc@mail.example"
     await later(two)
     assert box.recipients == ["mc@mail.example"]
     assert (await two.api("GET", "settings", who="fritz"))["email"] == ""
+
+
+async def test_a_person_is_spoken_to_in_the_language_of_their_browser_or_the_one_that_they_choose(clouds, box):
+    one, two = clouds
+    browser = Browser(two)
+    await browser.sign_in("marie", headers={"Accept-Language": "de-AT"})
+    assert 'lang="en"' in (await browser.open("/files/")).html  # its next request asked for nothing
+    await offered(one, two, accept=False)
+    await later(two)
+    assert box.mails[0]["Subject"] == "1 neue Benachrichtigung bei Zwei Wölkchen"
+    text = box.mails[0].get_content()
+    assert "möchte „note.txt“ mit Ihnen teilen." in text
+    assert "höchstens eine solche E-Mail in einer Stunde" in text
+    assert (await browser.submit("/settings/language", 400, language="tlh")).html.count('aria-invalid="true"') == 1
+    page = await browser.submit("/settings/language", language="fr")
+    assert 'lang="fr"' in page.html
+    assert "Paramètres" in page.text
+    assert 'lang="fr"' in (await browser.open("/files/nothing", 404)).html
+    two.context.database.write_now(lambda tx: news.tell(tx, "marie", news.CHANGED, who="a@b.example", name="x"))
+    await later(two, 3_600)
+    await later(two)
+    assert box.mails[1]["Subject"].endswith("chez Zwei Wölkchen")
+    assert (await two.api("PATCH", "settings", {"language": ""}, who="marie"))["language"] == ""

@@ -157,7 +157,9 @@ async def test_a_user_is_added_changed_and_removed(one, lise):
     await Browser(one).sign_in("planck")
     page = await lise.submit("/operator/users/planck", name="M. Planck", email="", quota="", operator="yes")
     assert "Changed." in page.text
-    assert one.rows(accounts.get, "planck") == accounts.Account("planck", "M. Planck", "", None, True)
+    assert one.rows(accounts.get, "planck") == accounts.Account(
+        "planck", "M. Planck", "", None, True, browser_language="en"
+    )
     one.put("planck", "note.txt", b"h")
     page = await lise.open("/operator/users/planck/remove")
     await lise.submit(page.form("/operator/users/planck/remove"))
@@ -216,13 +218,20 @@ async def test_the_last_operator_stays_one(one, lise):
 
 async def test_the_api_adds_changes_and_removes_users(one, lise):
     added = await one.api("POST", "operator/users", {"id": "planck", "password": PASSWORD}, who="lise", status=201)
-    user = {"id": "planck", "name": "planck", "email": "", "quota": None, "operator": False}
+    user = {"id": "planck", "name": "planck", "email": "", "quota": None, "operator": False, "language": ""}
     assert added == {**user, "link": None}
     changed = await one.api("PATCH", "operator/users/planck", {"quota": 7, "name": "Max"}, who="lise")
     assert changed == {**user, "name": "Max", "quota": 7}
     assert await one.api("PATCH", "operator/users/planck", {"quota": None}, who="lise") == {**user, "name": "Max"}
     assert await one.api("GET", "operator/users/planck", who="lise") == {**user, "name": "Max"}
-    for wrong in ({"name": ""}, {"operator": "yes"}, {"quota": -1}, {"quota": 2**60}, {"email": "x"}):
+    for wrong in (
+        {"name": ""},
+        {"language": "tlh"},
+        {"operator": "yes"},
+        {"quota": -1},
+        {"quota": 2**60},
+        {"email": "x"},
+    ):
         said = await one.api("PATCH", "operator/users/planck", wrong, who="lise", status=400)
         assert [field["name"] for field in said["validationErrors"]] == list(wrong)
     await one.api("DELETE", "operator/users/planck", who="lise", status=204)

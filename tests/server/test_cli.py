@@ -50,7 +50,7 @@ def listed(ocm, *words):
 
 
 def test_people_come_and_go(einstein):
-    row = {"id": "einstein", "name": "Albert Einstein", "email": "albert@one.example", "quota": None}
+    row = {"id": "einstein", "name": "Albert Einstein", "email": "albert@one.example", "quota": None, "language": ""}
     row["operator"] = False
     assert listed(einstein, "user", "list") == [row]
     assert "There is a user" in einstein("user", "add", "Einstein", code=1)

@@ -125,7 +125,7 @@ def test_what_was_refused_is_not_tried_again_but_seen(office):
 
 def test_everybody_gets_a_digest_until_they_say_otherwise(office):
     office.do(lambda tx: accounts.add(tx, "marie", "hash", email="marie@mail.example"))
-    assert tuple(office.see(digests.choice, "marie")) == ("marie@mail.example", DIGEST, None)
+    assert tuple(office.see(digests.choice, "marie")) == ("marie@mail.example", DIGEST, None, "")
     assert office.do(digests.choose, "marie", mail=NONE).mail == NONE
     assert office.do(digests.choose, "marie", email="").mail == NONE
 

@@ -28,7 +28,7 @@ migrate.upgrade(sys.argv[1])
 """
 
 NewDatabase = Callable[..., str]
-HEAD = "0018"
+HEAD = "0019"
 
 
 @pytest.fixture

@@ -32,6 +32,8 @@ class Account:
     """A person. `quota` in bytes, None where only the disk limits; an `operator` runs this cloud.
 
     `strong`: they have passed a second factor to come here. Only `web/auth.py` and `web/pages/login.py` say so.
+    `language`: one of `languages.NAMES` that they have chosen; empty: the one that their browser asks for, which was
+    the `browser_language` when they last signed in.
     """
 
     id: str
@@ -40,6 +42,8 @@ class Account:
     quota: int | None
     operator: bool = False
     strong: bool = False
+    language: str = ""
+    browser_language: str = ""
 
 
 class Recipient(NamedTuple):
@@ -138,6 +142,12 @@ def change(tx: Tx, account_id: str, **values: Any) -> Account:
     return get(tx, account_id)
 
 
+def hear(tx: Tx, account_id: str, language: str) -> None:
+    """Their browser asks for a language: mails are in it where they have chosen none."""
+    other = accounts.c.id == account_id, accounts.c.browser_language != language
+    tx.run(accounts.update().where(*other).values(browser_language=language))
+
+
 def addressed(tx: Tx, share_type: str, identifier: str) -> Recipient | None:
     """Whom an identifier in an OCM Address means; None where that is nobody, or a group with nobody in it."""
     if share_type == GROUP:
@@ -185,8 +195,10 @@ def password_matches(stored: str, password: str) -> bool:
 
 
 def _account(row: sa.Row[Any]) -> Account:
-    return Account(row.id, row.name, row.email, row.quota, row.operator)
+    return Account(**row._mapping)
 
 
-_COLUMNS = (accounts.c.id, accounts.c.name, accounts.c.email, accounts.c.quota, accounts.c.operator)
+_COLUMNS = tuple(
+    accounts.c[name] for name in ("id", "name", "email", "quota", "operator", "language", "browser_language")
+)
 _BY_ID = sa.select(*_COLUMNS).where(accounts.c.id == sa.bindparam("account"))

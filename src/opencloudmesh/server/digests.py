@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import is_email
 from opencloudmesh.protocol.errors import FieldError, Invalid
-from opencloudmesh.server import accounts, outbox
+from opencloudmesh.server import accounts, languages, outbox
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import accounts as people
@@ -31,25 +31,36 @@ _TO_MAIL = (news.c.read.is_(False), news.c.mail.is_(None))
 
 
 def choice(tx: Tx, account: str) -> Row:
-    """What a person has chosen: `email`, `mail` (one of `CHOICES`), and as `mail_error` why the last did not arrive."""
-    row = tx.one(sa.select(people.c.email, people.c.mail, people.c.mail_error).where(people.c.id == account))
+    """What a person has chosen: `email`, `mail` (one of `CHOICES`), `language`, one of ours or the browser's (""); and
+    as `mail_error` why the last mail did not arrive.
+    """
+    columns = people.c.email, people.c.mail, people.c.mail_error, people.c.language
+    row = tx.one(sa.select(*columns).where(people.c.id == account))
     assert row is not None  # they are signed in
     return row
 
 
-def choose(tx: Tx, account: str, *, email: str | None = None, mail: str | None = None) -> Row:
-    """A person says where they want mail, and whether; None: as before. Raises `Invalid` naming the wrong fields."""
+def choose(
+    tx: Tx, account: str, *, email: str | None = None, mail: str | None = None, language: str | None = None
+) -> Row:
+    """A person says where they want mail, whether, and in which language they are spoken to; None: as before.
+
+    Raises `Invalid` naming the wrong fields.
+    """
     wrong = []
     address = None if email is None else email.strip()
     if address and not is_email(address):
         wrong.append(FieldError("email", "INVALID"))
     if mail is not None and mail not in CHOICES:
         wrong.append(FieldError("mail", "INVALID"))
+    if language and language not in languages.NAMES:
+        wrong.append(FieldError("language", "INVALID"))
     if wrong:
         raise Invalid("This cannot be set so.", fields=wrong)
-    said = {"email": address, "mail": mail}
-    values = {name: value for name, value in said.items() if value is not None}
-    accounts.change(tx, account, **values, mail_error=None)
+    if address is not None or mail is not None:
+        tx.run(people.update().where(people.c.id == account).values(mail_error=None))
+    said = {"email": address, "mail": mail, "language": language}
+    accounts.change(tx, account, **{name: value for name, value in said.items() if value is not None})
     return choice(tx, account)
 
 

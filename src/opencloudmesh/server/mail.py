@@ -1,11 +1,13 @@
 """Mail: an invite to somebody who has no part in the mesh yet, and news to our people.
 
 Made here, handed to the mail server by `mailing`. Names that others chose are in it, and nothing secret but invites.
+It is in the language of our person: of who is told, and of who invites, for nobody knows the one of a stranger.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -19,6 +21,7 @@ from opencloudmesh.protocol.errors import FieldError, Invalid
 from opencloudmesh.server import news, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.config import Config
+from opencloudmesh.server.languages import _, plural, speaking, when
 
 NEWS_PATH, SETTINGS_PATH = "/notifications", "/settings"  # pages
 
@@ -67,20 +70,19 @@ def invitation(invite: sa.Row[Any], account: Account, config: Config, now: int) 
     """The mail with an invite. `now` in unix seconds."""
     name = _line(account.name) or account.id
     shown = views.spellings(invite.token, config.public_url)
-    message = _message(invite.email, f"{name} invites you to share files", config, invite.id, now)
-    if is_email(account.email):
-        message["Reply-To"] = Address(name, addr_spec=account.email)
-    message.set_content(
-        INVITATION.format(
+    with _language_of(account):
+        subject = _("{name} invites you to share files").format(name=name)
+        text = _(INVITATION).format(
             name=name,
             link=shown["link"],
             code=shown["code"],
             address=f"{account.id}@{config.own_host}",
             provider=_line(config.provider),
-            until=formatdate(invite.expiration, usegmt=True),
-        ),
-        cte="quoted-printable",
-    )
+            until=when(invite.expiration),
+        )
+    message = _message(invite.email, subject, text, config, invite.id, now)
+    if is_email(account.email):
+        message["Reply-To"] = Address(name, addr_spec=account.email)
     return message
 
 
@@ -88,25 +90,33 @@ def digest(
     account: Account, rows: Sequence[sa.Row[Any]], count: int, config: Config, mail_id: str, now: int
 ) -> EmailMessage:
     """The mail with `rows` of `news`, of `count` that there are. `now` in unix seconds."""
-    lines = [f"- {_unlinked(_line(news.sentence(row), 600))}" for row in rows]
-    lines += [f"- and {count - len(rows)} more"] if count > len(rows) else []
-    subject = f"{count} new notification{'' if count == 1 else 's'} at {_line(config.provider)}"
-    message = _message(account.email, subject, config, mail_id, now)
+    provider = _line(config.provider)
+    with _language_of(account):
+        lines = [_unlinked(_line(news.sentence(row, _), 600)) for row in rows]
+        if count > len(rows):
+            lines.append(plural("and {n} more", "and {n} more", count - len(rows)).format(n=count - len(rows)))
+        subject = plural("{n} new notification at {provider}", "{n} new notifications at {provider}", count).format(
+            n=count, provider=provider
+        )
+        text = _(DIGEST).format(
+            name=_line(account.name) or account.id,
+            provider=provider,
+            lines="\n".join(f"- {line}" for line in lines),
+            news=config.public_url + NEWS_PATH,
+            settings=config.public_url + SETTINGS_PATH,
+            every=_span(config.digest_interval),
+        )
+    message = _message(account.email, subject, text, config, mail_id, now)
     message["List-Unsubscribe"] = f"<{config.public_url}{SETTINGS_PATH}>"
-    text = DIGEST.format(
-        name=_line(account.name) or account.id,
-        provider=_line(config.provider),
-        lines="\n".join(lines),
-        news=config.public_url + NEWS_PATH,
-        settings=config.public_url + SETTINGS_PATH,
-        every=_span(config.digest_interval),
-    )
-    message.set_content(text, cte="quoted-printable")
     return message
 
 
-def _message(to: str, subject: str, config: Config, mail_id: str, now: int) -> EmailMessage:
-    """The heads of a mail; `mail_id` is the same where it is sent again."""
+def _language_of(account: Account) -> AbstractContextManager[None]:
+    return speaking(account.language or account.browser_language)
+
+
+def _message(to: str, subject: str, text: str, config: Config, mail_id: str, now: int) -> EmailMessage:
+    """A mail; `mail_id` is the same where it is sent again."""
     message = EmailMessage(policy=SMTP)
     message["From"] = Address(_line(config.provider), addr_spec=config.mail_from)
     message["To"] = Address(addr_spec=to)
@@ -114,13 +124,16 @@ def _message(to: str, subject: str, config: Config, mail_id: str, now: int) -> E
     message["Date"] = formatdate(now)
     message["Message-ID"] = f"<{mail_id}@{config.mail_from.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's out-of-office answers it
+    message.set_content(text, cte="quoted-printable")
     return message
 
 
 def _span(seconds: int) -> str:
     """An hour, or so many minutes or hours."""
     minutes = max(1, seconds // 60)
-    return "an hour" if minutes == 60 else f"{minutes // 60} hours" if minutes % 60 == 0 else f"{minutes} minutes"
+    if minutes % 60 == 0:
+        return plural("an hour", "{n} hours", minutes // 60).format(n=minutes // 60)
+    return plural("a minute", "{n} minutes", minutes).format(n=minutes)
 
 
 def _unlinked(text: str) -> str:

@@ -272,7 +272,7 @@ def spellings(token: str, public_url: str) -> dict[str, str]:
 
 def user(account: Account) -> dict[str, Any]:
     """A person, for operators."""
-    return {name: getattr(account, name) for name in ("id", "name", "email", "quota", "operator")}
+    return {name: getattr(account, name) for name in ("id", "name", "email", "quota", "operator", "language")}
 
 
 def session(row: Row, device: str) -> dict[str, Any]:
@@ -293,7 +293,7 @@ def app_password(row: Row) -> dict[str, Any]:
 
 def settings(row: Row) -> dict[str, Any]:
     """What `digests.choice` found; `mailError` says why the last mail could not be sent."""
-    return {"email": row.email, "mail": row.mail, "mailError": row.mail_error}
+    return {"email": row.email, "mail": row.mail, "language": row.language, "mailError": row.mail_error}
 
 
 def notification(row: Row) -> dict[str, Any]:

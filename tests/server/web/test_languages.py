@@ -9,10 +9,9 @@ import pytest
 from tests.texts import texts, translated
 
 from opencloudmesh.protocol.errors import NotFound
-from opencloudmesh.server import config, news
-from opencloudmesh.server.web import languages
-from opencloudmesh.server.web.languages import plural, speaking
-from opencloudmesh.server.web.pages.visits import Look, size, when
+from opencloudmesh.server import config, languages, news
+from opencloudmesh.server.languages import plural, size, speaking, when
+from opencloudmesh.server.web.pages.visits import Look
 
 OURS = config.load({"data": ".", "public_url": "https://ours.example"}, environment={})
 OTHERS = sorted(set(languages.NAMES) - {languages.ENGLISH})
@@ -91,11 +90,11 @@ def test_every_text_is_translated_with_the_same_places_and_tags_in_it(language):
     assert there.keys() == {message.id for message in texts() if message.id}, "run python -m tests.texts"
     for text, message in there.items():
         assert not message.fuzzy
-        many = text[-1] if isinstance(text, tuple) else text
-        for said in message.string if isinstance(message.string, tuple) else (message.string,):
+        forms = (text, message.string) if isinstance(text, tuple) else ((text,), (message.string,))
+        for meant, said in zip(*forms, strict=True):
             assert said, f"not translated into {language}: {text}"
-            assert sorted(PLACE.findall(said)) == sorted(PLACE.findall(many)), said
-            assert sorted(TAG.findall(said)) == sorted(TAG.findall(many)), said
+            assert sorted(PLACE.findall(said)) == sorted(PLACE.findall(meant)), said
+            assert sorted(TAG.findall(said)) == sorted(TAG.findall(meant)), said
 
 
 def test_a_number_of_things_is_said_in_the_grammar_of_the_language():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from opencloudmesh.protocol.errors import Invalid
-from opencloudmesh.server import accounts, factors, operators, remains, views
+from opencloudmesh.server import accounts, factors, languages, operators, remains, views
 from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, show, typed_password
 from opencloudmesh.server.storage import Storage
 
@@ -43,7 +43,11 @@ def user_list(data: str, as_json: bool) -> None:
     """List all people."""
     with opened(data) as (_, database):
         found = database.read_now(accounts.everybody)
-        show([views.user(one) for one in found], ("id", "name", "email", "quota", "operator"), as_json=as_json)
+        show(
+            [views.user(one) for one in found],
+            ("id", "name", "email", "quota", "operator", "language"),
+            as_json=as_json,
+        )
 
 
 @user.command("remove")
@@ -79,6 +83,17 @@ def user_operator(data: str, name: str, state: str) -> None:
     with opened(data) as (_, database):
         database.write_now(lambda tx: operators.change(tx, name, operator=state == "on"))
         click.echo(f"{name} is {'an operator' if state == 'on' else 'no operator'}.")
+
+
+@user.command("language")
+@data_option
+@click.argument("name")
+@click.argument("language", type=click.Choice([*languages.NAMES, "none"]))
+def user_language(data: str, name: str, language: str) -> None:
+    """Say which language a person is spoken to in; with none, as their browser asks."""
+    with opened(data) as (_, database):
+        database.write_now(lambda tx: operators.change(tx, name, language="" if language == "none" else language))
+        click.echo(f"{name} is spoken to {'as their browser asks' if language == 'none' else f'in {language}'}.")
 
 
 @user.command("quota")

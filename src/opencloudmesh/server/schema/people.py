@@ -31,6 +31,8 @@ accounts = Table(
     Column("mailed", BigInteger, nullable=False, server_default="0"),  # when a digest was last made
     Column("mail_error", Text),  # why the last one could not be sent
     Column("operator", Boolean, nullable=False, server_default=false()),  # they run this cloud
+    Column("language", String(8), nullable=False, server_default=""),  # chosen; empty: as the browser asks
+    Column("browser_language", String(8), nullable=False, server_default=""),  # when they last signed in
 )
 
 # Groups of our people: somebody elsewhere shares with all of them at once.

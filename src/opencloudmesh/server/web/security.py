@@ -10,8 +10,8 @@ from starlette.responses import Response
 from opencloudmesh.server import app_passwords, sessions, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
+from opencloudmesh.server.languages import _
 from opencloudmesh.server.web.errors import json_response
-from opencloudmesh.server.web.languages import _
 
 # What a browser calls itself, to what people call it; the first that is found counts.
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))

@@ -1,4 +1,4 @@
-"""What a person sets for themselves: where mail reaches them, and whether it does."""
+"""What a person sets for themselves: where mail reaches them, whether it does, and their language."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from opencloudmesh.server.web.bodies import read_object
 from opencloudmesh.server.web.errors import json_response
 
 MAX_EMAIL = 255  # characters
+CHOICES = ("email", "mail", "language")
 
 
 async def show_settings(context: Context, account: Account, _request: Request) -> Response:
@@ -32,8 +33,6 @@ async def change_settings(context: Context, account: Account, request: Request) 
 async def choose(context: Context, account: Account, values: Mapping[str, Any]) -> digests.Row:
     """Sets what is said. Raises `Invalid` naming the wrong fields."""
     fields = Fields(values)
-    said = {name: fields.text(name, required=False, limit=MAX_EMAIL) for name in ("email", "mail") if name in values}
+    said = {name: fields.text(name, required=False, limit=MAX_EMAIL) for name in CHOICES if name in values}
     fields.check("This cannot be set so.")
-    return await context.database.write(
-        lambda tx: digests.choose(tx, account.id, email=said.get("email"), mail=said.get("mail"))
-    )
+    return await context.database.write(lambda tx: digests.choose(tx, account.id, **said))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from opencloudmesh.server import digests, news
 from opencloudmesh.server.web.openapi.parts import (
     ID,
+    LANGUAGE,
     MAYBE_TEXT,
     MOMENT,
     TEXT,
@@ -42,6 +43,7 @@ SCHEMAS: dict[str, Schema] = {
 _SETTINGS: dict[str, Schema] = {
     "email": {**TEXT, "description": "where mail reaches me; empty: nowhere", "maxLength": 255},
     "mail": {"type": "string", "enum": list(digests.CHOICES), "description": "of what I have not read"},
+    "language": LANGUAGE,
 }
 SCHEMAS["Settings"] = shape(
     {**_SETTINGS, "mailError": {**MAYBE_TEXT, "description": "why the last mail could not be sent"}}

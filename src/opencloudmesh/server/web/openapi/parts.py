@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from opencloudmesh.server import languages
+
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
 MAYBE_TEXT: Schema = {"type": ["string", "null"]}
 MOMENT: Schema = {"type": "integer", "description": "unix seconds"}
 MAYBE_MOMENT: Schema = {"type": ["integer", "null"], "description": "unix seconds"}
+LANGUAGE: Schema = {
+    "type": "string",
+    "enum": ["", *languages.NAMES],
+    "description": "of pages and mails; empty: as the browser asks",
+}
 PERMISSIONS: Schema = {
     "type": "array",
     "items": {"type": "string", "enum": ["read", "write", "share"]},

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from opencloudmesh.server.web.openapi.parts import ID, TEXT, Schema, array_of, operation, query, reference, shape
+from opencloudmesh.server.web.openapi.parts import (
+    ID,
+    LANGUAGE,
+    TEXT,
+    Schema,
+    array_of,
+    operation,
+    query,
+    reference,
+    shape,
+)
 
 AFTER: Schema = {**query("after", TEXT), "description": "go on behind this one: at most 100 are shown at once"}
 _QUOTA: Schema = {"type": ["integer", "null"], "minimum": 0, "description": "bytes; null: what the disk holds"}
@@ -17,16 +27,17 @@ _USER: dict[str, Schema] = {
 _CHANGE: dict[str, Schema] = {
     "name": {**TEXT, "minLength": 1},
     **{name: _USER[name] for name in ("email", "quota", "operator")},
+    "language": LANGUAGE,
 }
 _LINK: Schema = {"type": ["string", "null"], "description": "by which they choose a password, once and within a day"}
 
 SCHEMAS: dict[str, Schema] = {
-    "User": shape(_USER),
+    "User": shape({**_USER, "language": LANGUAGE}),
     "NewUser": shape(
         {**_USER, "password": {**TEXT, "description": "without it a link to choose one is made"}},
         optional=frozenset({"name", "email", "quota", "operator", "password"}),
     ),
-    "AddedUser": shape({**_USER, "link": _LINK}),
+    "AddedUser": shape({**_USER, "language": LANGUAGE, "link": _LINK}),
     "UserChange": shape(_CHANGE, optional=frozenset(_CHANGE)),
     "Group": shape({"id": TEXT, "name": TEXT, "members": {"type": "array", "items": TEXT}}),
     "NewGroup": shape(

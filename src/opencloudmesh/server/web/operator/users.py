@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from opencloudmesh.protocol.address import is_email
 from opencloudmesh.protocol.fields import Fields
-from opencloudmesh.server import accounts, factors, operators, views, welcomes
+from opencloudmesh.server import accounts, factors, languages, operators, views, welcomes
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx, new_secret
@@ -104,7 +104,10 @@ def read_changes(values: dict[str, Any]) -> dict[str, Any]:
         "email": _email(fields),
         "quota": fields.number("quota", limit=MAX_QUOTA),
         "operator": bool(fields.flag("operator")),
+        "language": fields.text("language", required=False),
     }
+    if wanted["language"] not in ("", *languages.NAMES):
+        fields.wrong("language")
     fields.check()
     return {name: value for name, value in wanted.items() if name in values}
 

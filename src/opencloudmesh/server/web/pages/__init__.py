@@ -145,6 +145,7 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     *operator.PAGES,
     ("GET", "/settings", settings.show),
     ("POST", "/settings/mail", settings.set_mail),
+    ("POST", "/settings/language", settings.set_language),
     ("GET", "/settings/security", security.show),
     ("GET", "/settings/security/app", security.show_secret),
     ("POST", "/settings/security/app", security.begin),

@@ -15,7 +15,7 @@ from opencloudmesh.protocol.errors import Conflict, Forbidden, NotFound, OcmErro
 from opencloudmesh.protocol.protocols import MUST_USE_MFA, is_web_address
 from opencloudmesh.server import audit, policy, received
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.web.languages import _
+from opencloudmesh.server.languages import _
 from opencloudmesh.server.web.pages.visits import Visit
 
 PLACE = "/apps/"

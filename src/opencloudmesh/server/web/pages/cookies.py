@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from opencloudmesh.protocol.errors import Unauthenticated
-from opencloudmesh.server import accounts, factors, sessions
+from opencloudmesh.server import accounts, factors, languages, sessions
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
@@ -51,8 +51,10 @@ async def enter(
         if stored not in (None, accounts.stored_password(tx, account)) or (not strong and factors.of(tx, account).any):
             raise Unauthenticated("How you sign in has just changed. Begin again.")
         sessions.end(tx, old)  # whoever put it there, it gives nobody access to what comes now
+        accounts.hear(tx, account, language)
         return sessions.begin(tx, account, strong=strong, agent=agent)
 
+    language = languages.language()
     secret = await context.database.write(begin)
     response = RedirectResponse(local(target), 303, {"Cache-Control": "no-store"})
     set_cookie(response, context.config, secret)

@@ -14,9 +14,9 @@ from opencloudmesh.protocol.errors import NotFound, OcmError, Unavailable
 from opencloudmesh.server import bounds, links, locks, peers, received, uploads
 from opencloudmesh.server import shares as outgoing
 from opencloudmesh.server.database import Tx
+from opencloudmesh.server.languages import _
 from opencloudmesh.server.trees import SHARE, WRITE, Entry, check_name, clean_path, free_name, inside, join, parent
 from opencloudmesh.server.web import dav
-from opencloudmesh.server.web.languages import _
 from opencloudmesh.server.web.pages.forms import Upload, read_form
 from opencloudmesh.server.web.pages.kinds import has_thumbnail, shown_as
 from opencloudmesh.server.web.pages.peers import not_reachable

@@ -10,8 +10,8 @@ from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import NotFound
 from opencloudmesh.server import bounds, contacts, peers, received, views
 from opencloudmesh.server.database import Tx
+from opencloudmesh.server.languages import _
 from opencloudmesh.server.trees import READ, SHARE, WRITE
-from opencloudmesh.server.web.languages import _
 from opencloudmesh.server.web.pages.kinds import shown_by_name
 from opencloudmesh.server.web.pages.peers import not_reachable
 from opencloudmesh.server.web.pages.visits import Visit, redirect

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from opencloudmesh.protocol.errors import Forbidden, NotFound, TooManyRequests, Unauthenticated
-from opencloudmesh.server import accounts, news, received, sessions, share_requests
+from opencloudmesh.server import accounts, languages, news, received, sessions, share_requests
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
@@ -39,6 +39,7 @@ def signed_in(context: Context, look: Look, doors: Doors, handler: Handler) -> E
         if found is None:
             return await _ask_to_sign_in(request)
         account, counts, due = found
+        languages.speak(account.language)
         visit = Visit(look, context, doors, request, account, *counts)
         request.scope["visit"] = visit
         response = await handler(visit)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from opencloudmesh.server import news, shares
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.web.languages import _
+from opencloudmesh.server.languages import _
 from opencloudmesh.server.web.news import MAX_ID, id_of, number
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.visits import Visit, redirect

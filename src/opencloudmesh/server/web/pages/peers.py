@@ -14,9 +14,9 @@ from opencloudmesh.protocol.errors import OcmError
 from opencloudmesh.server import circles, contacts, shares
 from opencloudmesh.server.accounts import GROUP
 from opencloudmesh.server.database import Tx
+from opencloudmesh.server.languages import _, when
 from opencloudmesh.server.web.errors import json_response
-from opencloudmesh.server.web.languages import _
-from opencloudmesh.server.web.pages.visits import Visit, when
+from opencloudmesh.server.web.pages.visits import Visit
 from opencloudmesh.server.web.peers import Found, look
 
 Line = dict[str, str]  # "text", and in "kind" whether it is good, a warning, or neither

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import OcmError
-from opencloudmesh.server import digests
+from opencloudmesh.server import digests, languages
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.visits import Visit, redirect
 from opencloudmesh.server.web.settings import choose
@@ -20,7 +20,8 @@ async def show(visit: Visit, error: OcmError | None = None, form: dict[str, str]
         "settings.html",
         error,
         chosen=chosen,
-        form=form or {"email": chosen.email, "mail": chosen.mail},
+        form={"email": chosen.email, "mail": chosen.mail} | (form or {}),
+        names=languages.NAMES,
         sends_mail=bool(visit.context.config.mail_from),
         hours=visit.context.config.digest_interval / 3600,
         active="settings",
@@ -29,9 +30,20 @@ async def show(visit: Visit, error: OcmError | None = None, form: dict[str, str]
 
 async def set_mail(visit: Visit) -> Response:
     """Where mail reaches them, and whether news do."""
-    form = {"email": "", "mail": digests.NONE} | await read_form(visit.request)
+    return await _set(visit, {"email": "", "mail": digests.NONE})
+
+
+async def set_language(visit: Visit) -> Response:
+    """In which language they are spoken to."""
+    return await _set(visit, {"language": ""})
+
+
+async def _set(visit: Visit, form: dict[str, str]) -> Response:
+    """Takes what the fields of a form say; those that are not sent are as in `form`."""
+    sent = await read_form(visit.request)
+    form = {name: sent.get(name, value) for name, value in form.items()}
     try:
-        await choose(visit.context, visit.account, {name: form[name] for name in ("email", "mail")})
+        await choose(visit.context, visit.account, form)
     except OcmError as error:
         return await show(visit, error, form)
     return redirect(PLACE, "set")

@@ -14,10 +14,10 @@ from opencloudmesh.server import batches, bounds, circles, links, received, shar
 from opencloudmesh.server.accounts import USER
 from opencloudmesh.server.batches import Batch
 from opencloudmesh.server.circles import Circle
+from opencloudmesh.server.languages import _
 from opencloudmesh.server.trees import READ, SHARE, WRITE
 from opencloudmesh.server.web.circles import NewBatch
 from opencloudmesh.server.web.circles import share as share_with_circle
-from opencloudmesh.server.web.languages import _
 from opencloudmesh.server.web.pages.files import asked, crumbs
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.peers import KNOWN, SUGGESTIONS, panel, suggestions

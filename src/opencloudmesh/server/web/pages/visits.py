@@ -10,14 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import jinja2
-from babel.dates import format_datetime
-from babel.numbers import format_decimal
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Scope
@@ -27,9 +24,9 @@ from opencloudmesh.protocol.errors import Forbidden, OcmError
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import Context
+from opencloudmesh.server.languages import _, language, moment, plural, size, when
 from opencloudmesh.server.mounts import UserTree
 from opencloudmesh.server.web.auth import Doors
-from opencloudmesh.server.web.languages import _, language, plural
 
 FOLDER = Path(__file__).parent.parent
 HEADERS = {
@@ -123,7 +120,6 @@ DONE = {
     "key-revoked": "The key was revoked. Nothing is signed with it any more.",
     "user-removed": "The user was removed, and what they shared has ended.",
 }
-UNITS = ("{n} kB", "{n} MB", "{n} GB", "{n} TB", "{n} PB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,29 +278,6 @@ def _origin(url: str) -> tuple[str, str, int] | None:
     return (parts.scheme, parts.hostname, port) if parts.hostname and port else None
 
 
-def size(count: int) -> str:
-    """Bytes as people read them."""
-    if count < 1000:
-        return plural("{n} byte", "{n} bytes", count).format(n=count)
-    number, unit = count / 1000, 0
-    while number >= 1000 and unit < len(UNITS) - 1:
-        number, unit = number / 1000, unit + 1
-    return _(UNITS[unit]).format(n=format_decimal(f"{number:.1f}", "0.0", locale=language()))
-
-
-def when(seconds: float) -> str:
-    """A moment as people read it; without a script a page does not know where they are."""
-    # Translators: day, month, year and time as https://babel.pocoo.org/en/latest/dates.html#date-fields writes them.
-    return format_datetime(_moment(seconds), _("d MMM y, HH:mm 'UTC'"), locale=language())
-
-
 def iso(seconds: float) -> str:
     """A moment for the `datetime` of a `time` element."""
-    return f"{_moment(seconds):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _moment(seconds: float) -> datetime:
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):  # a peer can tell any time
-        return datetime.fromtimestamp(0, UTC)
+    return f"{moment(seconds):%Y-%m-%dT%H:%M:%SZ}"

@@ -10,7 +10,7 @@ from opencloudmesh.protocol.errors import OcmError
 from opencloudmesh.server import policy as gestures
 from opencloudmesh.server import rules
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.web.languages import _
+from opencloudmesh.server.languages import _
 from opencloudmesh.server.web.operator import AREA, PAGE, policy, said
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.operator.frame import framed, paged
