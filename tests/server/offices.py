@@ -13,6 +13,7 @@ from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.protocols import Protocols, WebDav
 from opencloudmesh.protocol.shares import NewShare
 from opencloudmesh.server import offers, received, schema, shares
+from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.database import Database, Tx
 
 P = ParamSpec("P")
@@ -65,7 +66,7 @@ class Office:
     def offered(self, state: str = shares.PENDING, **values: Any) -> Any:
         """A share of einstein's with marie, in a state, with nothing in the outbox."""
         named = {"owner": "einstein", "path": "a", "resource_type": "folder", "share_with": MARIE}
-        row = self.do(lambda tx: shares.offer(tx, **(named | values)))
+        row = self.do(lambda tx: shares.offer(tx, **with_terms(named | values)))
         self._put(schema.shares, row.id, state)
         return self.see(shares.get, row.id)
 
@@ -80,6 +81,12 @@ class Office:
     def _put(self, table: sa.Table, row_id: str, state: str) -> None:
         self.do(lambda tx: tx.run(table.update().where(table.c.id == row_id).values(state=state)))
         self.deliver()
+
+
+def with_terms(values: dict[str, Any]) -> dict[str, Any]:
+    """Keywords of a gesture, where those that belong into its `Terms` are named beside the others."""
+    terms = {name: values[name] for name in Terms.__dataclass_fields__ if name in values}
+    return {name: value for name, value in values.items() if name not in terms} | {"terms": Terms(**terms)}
 
 
 def offer(*, secret: str = "sesame", uri: str = "x", **values: Any) -> NewShare:

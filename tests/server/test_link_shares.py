@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
-from tests.server.offices import HERE, MARIE, NOW, THERE, Office
+from tests.server.offices import HERE, MARIE, NOW, THERE, Office, with_terms
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Forbidden, Invalid, TooManyRequests
@@ -20,7 +20,9 @@ def office(database_url):
 
 
 def link(office, mode="read", **values):
-    return office.do(links.create, "einstein", **{"path": "a", "resource_type": "folder", "mode": mode, **values})
+    return office.do(
+        links.create, "einstein", **with_terms({"path": "a", "resource_type": "folder", "mode": mode, **values})
+    )
 
 
 def take(office, row, address=MARIE):

@@ -6,7 +6,7 @@ import hmac
 from contextlib import closing
 
 import pytest
-from tests.server.offices import NOW, Office
+from tests.server.offices import NOW, Office, with_terms
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Invalid, NotFound
@@ -21,7 +21,7 @@ def office(database_url):
 
 
 def create(office, who="einstein", **values):
-    return office.do(links.create, who, **{"path": "a/b", "resource_type": "file", **values})
+    return office.do(links.create, who, **with_terms({"path": "a/b", "resource_type": "file", **values}))
 
 
 def test_a_link_is_stored_with_a_token_of_its_own(office):

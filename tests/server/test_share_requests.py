@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
-from tests.server.offices import HERE, MARIE, NOW, THERE, Office
+from tests.server.offices import HERE, MARIE, NOW, THERE, Office, with_terms
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, Invalid, NotFound, TooManyRequests
@@ -23,7 +23,7 @@ def office(database_url):
 @pytest.fixture
 def link(office):
     named = {"permissions": frozenset({"read", "write"}), "description": "my paper"}
-    return office.do(links.create, "einstein", path="a/b", resource_type="file", **named)
+    return office.do(links.create, "einstein", path="a/b", resource_type="file", **with_terms(named))
 
 
 def ask(office, link, address=MARIE):

@@ -11,6 +11,7 @@ from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Forbidden, NotFound, TooManyRequests
 from opencloudmesh.protocol.share_requests import ShareRequest
 from opencloudmesh.server import audit, contacts, links, policy, schema, share_requests, shares
+from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.share_requests import GRANTED, OF_ASKER, OF_SERVER, OPEN, REFUSED, TYPED
 
 EINSTEIN = Address("einstein", HERE)
@@ -64,7 +65,7 @@ def test_a_share_may_be_named_by_its_id_and_its_url(office, state):
 
 
 def test_a_link_may_be_named_and_says_what_comes_of_it(office):
-    named = {"path": "work", "resource_type": "folder", "permissions": frozenset({"read", "write"}), "description": "N"}
+    named = {"path": "work", "resource_type": "folder", "terms": Terms(frozenset({"read", "write"}), "N")}
     link = office.do(links.create, "einstein", **named)
     ask(office, link.token)
     ask(office, f"https://{HERE}/ask/{link.token}", asker=Address("fritz", THERE))
@@ -114,7 +115,9 @@ def test_what_is_not_found_and_what_is_somebody_elses_is_all_the_same(office):
 
 
 def test_an_expired_link_is_not_found(office):
-    link = office.do(links.create, "einstein", path="work", resource_type="folder", expiration=office.now + 10)
+    link = office.do(
+        links.create, "einstein", path="work", resource_type="folder", terms=Terms(expiration=office.now + 10)
+    )
     office.now += 10
     refused(office, link.token)
 

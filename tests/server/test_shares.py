@@ -6,7 +6,7 @@ import hmac
 from contextlib import closing, nullcontext
 
 import pytest
-from tests.server.offices import MARIE, NOW, THERE, Office
+from tests.server.offices import MARIE, NOW, THERE, Office, with_terms
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, Invalid, NotFound, Unauthenticated
@@ -53,7 +53,7 @@ def office(database_url):
 
 def offer(office, **values):
     named = {"owner": "einstein", "path": "a/b", "resource_type": "file", "share_with": MARIE}
-    return office.do(lambda tx: shares.offer(tx, **(named | values)))
+    return office.do(lambda tx: shares.offer(tx, **with_terms(named | values)))
 
 
 # Offering

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from opencloudmesh.server import bounds, circles, shares
+from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.policy import Denied
 from opencloudmesh.server.schema import batches
@@ -54,26 +55,22 @@ def offer(
     own_address: Address,
     path: str,
     resource_type: str,
-    permissions: frozenset[str],
-    description: str = "",
-    expiration: int | None = None,
-    mfa: bool = False,
+    terms: Terms,
 ) -> Batch:
     """A person shares something with everybody in a circle. Who cannot be given any is named, and stops nobody else.
 
     Raises `NotFound`, `Invalid` naming the wrong fields, `Conflict` with everybody's reason where nobody could.
     """
     circle = circles.get(tx, owner, circle_id)
-    wrong = bounds.wrong_terms(tx, permissions, expiration)
+    wrong = bounds.wrong_terms(tx, terms.permissions, terms.expiration)
     if not circle.members:
         wrong.append(FieldError("circle", "EMPTY"))
     if wrong:
         raise Invalid("There is nobody in this circle yet." if not circle.members else INCOMPLETE, fields=wrong)
-    granted = bounds.granted_by(permissions)
-    terms = {"permissions": granted, "description": description, "expiration": expiration, "mfa": mfa}
+    kept = asdict(terms) | {"permissions": bounds.granted_by(terms.permissions)}
     batch_id = tx.id()
     named = {"id": batch_id, "owner": owner, "circle": circle.id, "name": circle.name}
-    tx.run(batches.insert().values(**named, terms=terms, refused=[], created=tx.now))
+    tx.run(batches.insert().values(**named, terms=kept, refused=[], created=tx.now))
     _share(tx, batch_id, circle.members, own_address, path, resource_type)
     return get(tx, owner, batch_id)
 
@@ -137,9 +134,9 @@ def _share(tx: Tx, batch_id: str, people: Sequence[Row], own_address: Address, p
 def _share_with(tx: Tx, batch: Row, address: Address, own_address: Address, path: str, resource_type: str) -> None:
     if address == own_address:
         raise Invalid("This is your own address.")
-    terms = {**batch.terms, "permissions": frozenset(batch.terms["permissions"])}
+    terms = Terms(**batch.terms | {"permissions": frozenset(batch.terms["permissions"])})
     where = {"owner": batch.owner, "path": path, "resource_type": resource_type}
-    shares.offer(tx, **where, share_with=address, **terms, batch=batch.id)
+    shares.offer(tx, **where, share_with=address, terms=terms, batch=batch.id)
 
 
 def _reason(who: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ What it passes on is a share of ours (`shares.parent`) or one that its owner rec
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -16,7 +17,19 @@ from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import received, shares
 
 Row = sa.Row[Any]
-Terms = tuple[list[str], int | None]  # permissions, and the end in unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How somebody gives something, to a person, a circle, or by a link; `expiration` in unix seconds."""
+
+    permissions: frozenset[str] = frozenset({READ})
+    description: str = ""
+    expiration: int | None = None
+    mfa: bool = False  # it opens only after a second factor
+
+
+TO_READ = Terms()
 
 
 class Bounds(NamedTuple):
@@ -31,8 +44,8 @@ class Bounds(NamedTuple):
         later = expiration is not None and self.expiration is not None and expiration > self.expiration
         return later or not permissions <= self.permissions
 
-    def narrowed(self, permissions: Iterable[str], expiration: int | None) -> Terms:
-        """The same terms, or what is left of them. There is nothing without reading."""
+    def narrowed(self, permissions: Iterable[str], expiration: int | None) -> tuple[list[str], int | None]:
+        """The same, or what is left of them. There is nothing without reading."""
         ends = [end for end in (expiration, self.expiration) if end is not None]
         return sorted(self.permissions.intersection(permissions) | {READ}), min(ends, default=None)
 

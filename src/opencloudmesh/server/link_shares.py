@@ -15,6 +15,7 @@ from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, TooManyRequests
 from opencloudmesh.protocol.protocols import READ
 from opencloudmesh.server import audit, contacts, links, news, policy, shares
+from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import shares as table
 from opencloudmesh.server.share_requests import MAX_ADDRESS, TYPED
@@ -51,9 +52,7 @@ def take(tx: Tx, link: Row, address: Address, *, own_host: str) -> None:
         path=link.path,
         resource_type=link.resource_type,
         share_with=address,
-        permissions=frozenset(link.permissions),
-        description=link.description,
-        expiration=link.expiration,
+        terms=Terms(frozenset(link.permissions), link.description, link.expiration),
         link=link.id,
     )
     shares.inform(tx, share, news.TAKEN)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from opencloudmesh.protocol.errors import FieldError, Invalid, NotFound
 from opencloudmesh.protocol.protocols import READ, WRITE
 from opencloudmesh.server import bounds, locks
+from opencloudmesh.server.bounds import TO_READ, Terms
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import links
 from opencloudmesh.server.shares import Keep
@@ -35,17 +36,15 @@ def create(
     path: str,
     resource_type: str,
     mode: str = ASK,
-    permissions: frozenset[str] = frozenset({READ}),
+    terms: Terms = TO_READ,
     password: str | None = None,
-    description: str = "",
-    expiration: int | None = None,
 ) -> Row:
-    """A new link. `password` is the hash of one, which nobody needs to ask; `expiration` is until when it can be used.
+    """A new link. `password` is the hash of one, which nobody needs to ask.
 
-    `permissions` are what somebody gets who asks by it and is let; of any other link the mode says it. Raises
+    `terms.permissions` are what somebody gets who asks by it and is let; of any other link the mode says it. Raises
     `Invalid` naming the wrong fields.
     """
-    wrong = bounds.wrong_terms(tx, permissions, expiration) + _wrong_mode(mode, resource_type)
+    wrong = bounds.wrong_terms(tx, terms.permissions, terms.expiration) + _wrong_mode(mode, resource_type)
     if not path:
         wrong.append(FieldError("path", "INVALID"))
     if wrong:
@@ -58,10 +57,10 @@ def create(
         "mode": mode,
         "path": path,
         "resource_type": resource_type,
-        "permissions": bounds.granted_by(MODES[mode] or permissions),
+        "permissions": bounds.granted_by(MODES[mode] or terms.permissions),
         "password": None if mode == ASK else password,
-        "description": description,
-        "expiration": expiration,
+        "description": terms.description,
+        "expiration": terms.expiration,
     }
     tx.run(links.insert().values(**row, created=tx.now))
     return get(tx, link_id)

@@ -14,10 +14,11 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, Forbidden, NotFound, TooManyRequests
-from opencloudmesh.protocol.protocols import READ, SHARE
+from opencloudmesh.protocol.protocols import SHARE
 from opencloudmesh.protocol.reshares import ReshareAnswer, ReshareRequest
 from opencloudmesh.server import audit, bounds, news, notices, outbox, policy, received, schema, shares
 from opencloudmesh.server.accounts import USER
+from opencloudmesh.server.bounds import TO_READ, Terms
 from opencloudmesh.server.database import Tx
 
 MAX_CHILDREN = 100  # reshares of one share that are in force
@@ -46,6 +47,7 @@ def grant(tx: Tx, parent: Row, request: ReshareRequest, *, own_host: str, verifi
     _refuse_too_many(tx, parent)
     policy.admit(tx, "share", "out", parent.host, account=parent.owner, address=parent.share_with)
     limits = bounds.of_share(parent)
+    permissions = limits.permissions if request.permissions is None else request.permissions
     columns = {"parent": parent.id, "shared_by": parent.share_with, "sender_id": request.sender_id}
     row = shares.offer(
         tx,
@@ -53,9 +55,7 @@ def grant(tx: Tx, parent: Row, request: ReshareRequest, *, own_host: str, verifi
         path=parent.path,
         resource_type=parent.resource_type,
         share_with=address,
-        permissions=limits.permissions if request.permissions is None else request.permissions,
-        description=request.description,
-        expiration=request.expiration,
+        terms=Terms(permissions, request.description, request.expiration),
         source=bounds.Source(limits, columns),
     )
     name = parent.path.rpartition("/")[2]
@@ -75,10 +75,7 @@ def pass_on(
     resource_type: str,
     share_with: Address,
     share_type: str = USER,
-    permissions: frozenset[str] = frozenset({READ}),
-    description: str = "",
-    expiration: int | None = None,
-    mfa: bool = False,
+    terms: Terms = TO_READ,
     own_host: str,
 ) -> Row:
     """One of our people shares on what they received, or a part of it.
@@ -96,7 +93,7 @@ def pass_on(
     for who in (Address(owner, own_host), *theirs):
         _refuse_back(share_with, who)
     policy.refuse_denied(tx, "share", given.host, "out")
-    askable = path == given.path and share_type == USER and not mfa  # the request has no words for the others
+    askable = path == given.path and share_type == USER and not terms.mfa  # the request has no words for the others
     return shares.offer(
         tx,
         owner=owner,
@@ -104,10 +101,7 @@ def pass_on(
         resource_type=resource_type,
         share_with=share_with,
         share_type=share_type,
-        permissions=permissions,
-        description=description,
-        expiration=expiration,
-        mfa=mfa,
+        terms=terms,
         source=bounds.Source(limits, {"received": given.id}, ask=given.host if askable else ""),
     )
 

@@ -21,6 +21,7 @@ from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFoun
 from opencloudmesh.protocol.protocols import READ
 from opencloudmesh.protocol.share_requests import ShareRequest
 from opencloudmesh.server import accounts, audit, links, news, policy, shares
+from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import requests
 from opencloudmesh.server.subtrees import at_or_below
@@ -141,8 +142,7 @@ def grant(
         path=row.path,
         resource_type=resource_type,
         share_with=Address.parse(row.address),
-        permissions=said if permissions is None else permissions,
-        description=link.description if link is not None else "",
+        terms=Terms(said if permissions is None else permissions, link.description if link is not None else ""),
     )
     return _change(tx, row, "granted", share=share.id)
 

@@ -18,10 +18,10 @@ import sqlalchemy as sa
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
 from opencloudmesh.protocol.obligations import check_share_type
-from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, MUST_USE_MFA, READ, WRITE
+from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, MUST_USE_MFA, WRITE
 from opencloudmesh.server import audit, bounds, contacts, locks, news, notices, outbox, peers, policy
 from opencloudmesh.server.accounts import USER
-from opencloudmesh.server.bounds import Bounds
+from opencloudmesh.server.bounds import TO_READ, Bounds, Terms
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import shares, tokens
 from opencloudmesh.server.subtrees import at_or_below
@@ -81,28 +81,25 @@ def offer(
     resource_type: str,
     share_with: Address,
     share_type: str = USER,
-    permissions: frozenset[str] = frozenset({READ}),
-    description: str = "",
-    expiration: int | None = None,
+    terms: Terms = TO_READ,
     link: str | None = None,
-    mfa: bool = False,
     batch: str | None = None,
     source: bounds.Source = bounds.OWN,
 ) -> Row:
     """A person shares a file or folder with somebody, or a group. The peer is told as soon as the worker gets to it.
 
-    `link` is the id of the link by which a visitor took it; with `mfa`, only a server is told that promises that who
-    opens it has passed a second factor. A reshare names its `source`, and ends with that at the latest. Raises
+    `link` is the id of the link by which a visitor took it; with `terms.mfa`, only a server is told that promises that
+    who opens it has passed a second factor. A reshare names its `source`, and ends with that at the latest. Raises
     `Invalid` naming the wrong fields, `Denied` by the policy, `Conflict` where it is shared with that person already,
     `Forbidden` for a group where it is known that the server takes none.
     """
-    wrong = bounds.wrong_terms(tx, permissions, expiration, source.bounds)
+    wrong = bounds.wrong_terms(tx, terms.permissions, terms.expiration, source.bounds)
     if not path:
         wrong.append(FieldError("path", "INVALID"))
     if wrong:
         raise Invalid("The share is not complete.", fields=wrong)
     _check_recipient(tx, owner, path, resource_type, share_with, share_type)
-    granted, ends = source.bounds.narrowed(permissions, expiration)
+    granted, ends = source.bounds.narrowed(terms.permissions, terms.expiration)
     row = {
         "owner": owner,
         "path": path,
@@ -111,13 +108,13 @@ def offer(
         "share_type": share_type,
         "host": share_with.host,
         "permissions": granted,
-        "description": description,
+        "description": terms.description,
         "expiration": ends,
         "secret": tx.secret(),
         "state": PENDING,
         "link": link,
         "batch": batch,
-        "requirements": sorted(source.bounds.requirements | ({MUST_USE_MFA} if mfa else set())),
+        "requirements": sorted(source.bounds.requirements | ({MUST_USE_MFA} if terms.mfa else set())),
         **source.columns,
     }
     return _store(tx, row, source.ask)

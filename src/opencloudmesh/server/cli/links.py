@@ -11,6 +11,7 @@ from opencloudmesh.protocol.share_requests import ShareRequest
 from opencloudmesh.protocol.wire import encode_json
 from opencloudmesh.server import accounts, asked, disk, links, public_links, share_requests, views
 from opencloudmesh.server import config as settings
+from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.cli.common import (
     Commands,
     data_option,
@@ -68,10 +69,8 @@ def link_create(data: str, as_json: bool, account: str, path: str, mode: str, pa
                 path=cleaned,
                 resource_type="folder" if is_folder else "file",
                 mode=mode,
-                permissions=frozenset({"read"} | ({"write"} if write else set()) | ({"share"} if reshare else set())),
+                terms=Terms(permissions_of(write, reshare), description, end(expires) if expires else None),
                 password=hashed,
-                description=description,
-                expiration=end(expires) if expires else None,
             )
         )
         show([views.link(row, config.public_url, row.created)], LINK_COLUMNS, as_json=as_json, one=True)

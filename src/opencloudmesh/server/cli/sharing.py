@@ -10,6 +10,7 @@ from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Invalid, NotFound
 from opencloudmesh.server import accounts, batches, circles, disk, listings, received, reshares, shares, views
 from opencloudmesh.server.accounts import GROUP, USER
+from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.cli.circles import show_batches
 from opencloudmesh.server.cli.common import data_option, end, json_option, opened, permissions_of, show
 from opencloudmesh.server.config import Config
@@ -49,10 +50,7 @@ def share(data: str, as_json: bool, path: str, share_with: str, owner: str, grou
             "resource_type": _kind(config, owner, cleaned)
             if given is None
             else database.read_now(lambda tx: _kind_seen(tx, given, cleaned)),
-            "permissions": permissions_of(write, reshare),
-            "description": description,
-            "expiration": end(expires) if expires else None,
-            "mfa": mfa,
+            "terms": Terms(permissions_of(write, reshare), description, end(expires) if expires else None, mfa),
         }
         if "@" not in share_with:
             circle = database.read_now(lambda tx: circles.called(tx, owner, share_with))

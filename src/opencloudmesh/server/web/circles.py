@@ -13,10 +13,11 @@ from opencloudmesh.protocol.fields import Fields
 from opencloudmesh.server import batches, circles, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.batches import Batch
+from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.web.bodies import read_object
 from opencloudmesh.server.web.errors import json_response
-from opencloudmesh.server.web.shares import is_folder, read_path, read_permissions
+from opencloudmesh.server.web.shares import is_folder, read_path, read_terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,7 @@ class NewBatch:
 
     path: str
     circle: str
-    permissions: frozenset[str]
-    description: str
-    expiration: int | None
-    mfa: bool
+    terms: Terms
 
     @classmethod
     def read(cls, body: dict[str, Any]) -> NewBatch:
@@ -37,10 +35,7 @@ class NewBatch:
         wanted = cls(
             path=read_path(fields),
             circle=fields.text("circle"),
-            permissions=read_permissions(fields),
-            description=fields.text("description", required=False),
-            expiration=fields.number("expiration"),
-            mfa=bool(fields.flag("mfa")),
+            terms=read_terms(fields),
         )
         fields.check("The share is not complete.")
         return wanted
@@ -57,10 +52,7 @@ async def share(context: Context, account: Account, wanted: NewBatch) -> Batch:
             own_address=_address(context, account),
             path=wanted.path,
             resource_type="folder" if folder else "file",
-            permissions=wanted.permissions,
-            description=wanted.description,
-            expiration=wanted.expiration,
-            mfa=wanted.mfa,
+            terms=wanted.terms,
         )
     )
 

@@ -12,10 +12,11 @@ from typing import Any
 from opencloudmesh.protocol.fields import Fields
 from opencloudmesh.server import links, share_requests
 from opencloudmesh.server.accounts import Account
+from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.shares import Keep
 from opencloudmesh.server.web.auth import hash_password
-from opencloudmesh.server.web.shares import is_folder, read_path, read_permissions
+from opencloudmesh.server.web.shares import is_folder, read_path, read_permissions, read_terms
 
 MAX_PASSWORD = 1024  # characters
 
@@ -26,10 +27,8 @@ class NewLink:
 
     path: str
     mode: str
-    permissions: frozenset[str]
     password: str = field(repr=False)
-    description: str
-    expiration: int | None
+    terms: Terms
 
     @classmethod
     def read(cls, body: dict[str, Any]) -> NewLink:
@@ -38,11 +37,11 @@ class NewLink:
         wanted = cls(
             path=read_path(fields),
             mode=fields.text("mode", required=False) or links.ASK,
-            permissions=read_permissions(fields),
             password=fields.text("password", required=False, limit=MAX_PASSWORD),
-            description=fields.text("description", required=False),
-            expiration=fields.number("expiration"),
+            terms=read_terms(fields),
         )
+        if wanted.terms.mfa:  # whoever has a link need not sign in
+            fields.wrong("mfa")
         fields.check("The link is not complete.")
         return wanted
 
@@ -95,10 +94,8 @@ async def create(context: Context, account: Account, wanted: NewLink) -> links.R
             path=wanted.path,
             resource_type="folder" if folder else "file",
             mode=wanted.mode,
-            permissions=wanted.permissions,
+            terms=wanted.terms,
             password=password,
-            description=wanted.description,
-            expiration=wanted.expiration,
         )
     )
 

@@ -15,6 +15,7 @@ from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFou
 from opencloudmesh.protocol.fields import MAX_TIME, Fields
 from opencloudmesh.server import received, reshares, shares
 from opencloudmesh.server.accounts import SHARE_TYPES, USER, Account
+from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.trees import ALL, READ, clean_path
@@ -27,10 +28,7 @@ class NewShare:
     path: str
     share_with: Address
     share_type: str
-    permissions: frozenset[str]
-    description: str
-    expiration: int | None
-    mfa: bool
+    terms: Terms
 
     @classmethod
     def read(cls, body: dict[str, Any]) -> NewShare:
@@ -40,10 +38,7 @@ class NewShare:
             path=read_path(fields),
             share_with=fields.address("shareWith"),
             share_type=_share_type(fields),
-            permissions=read_permissions(fields),
-            description=fields.text("description", required=False),
-            expiration=fields.number("expiration"),
-            mfa=bool(fields.flag("mfa")),
+            terms=read_terms(fields),
         )
         fields.check("The share is not complete.")
         return wanted
@@ -94,6 +89,16 @@ def _share_type(fields: Fields) -> str:
     return word
 
 
+def read_terms(fields: Fields) -> Terms:
+    """How it is to be given."""
+    return Terms(
+        permissions=read_permissions(fields),
+        description=fields.text("description", required=False),
+        expiration=fields.number("expiration"),
+        mfa=bool(fields.flag("mfa")),
+    )
+
+
 def read_permissions(fields: Fields) -> frozenset[str]:
     """What the recipient may do; reading where nothing is said."""
     words = fields.values.get("permissions", [READ])
@@ -107,22 +112,18 @@ async def offer(context: Context, account: Account, wanted: NewShare) -> shares.
     """The person shares it. Raises what `shares.offer` raises, `Invalid` for what is not there, `Forbidden`."""
     if wanted.share_with == Address(account.id, context.config.own_host):
         raise Invalid("This is your own address.", fields=[FieldError("shareWith", "INVALID")])
-    terms: dict[str, Any] = {
+    folder, given = await look_at(context, account, wanted.path)
+    named: dict[str, Any] = {
         "owner": account.id,
         "path": wanted.path,
+        "resource_type": "folder" if folder else "file",
         "share_with": wanted.share_with,
         "share_type": wanted.share_type,
-        "permissions": wanted.permissions,
-        "description": wanted.description,
-        "expiration": wanted.expiration,
-        "mfa": wanted.mfa,
+        "terms": wanted.terms,
     }
-    folder, given = await look_at(context, account, wanted.path)
-    kind = "folder" if folder else "file"
     if given is None:
-        return await context.commit(lambda tx: shares.offer(tx, resource_type=kind, **terms))
-    own_host = context.config.own_host
-    return await context.commit(lambda tx: reshares.pass_on(tx, resource_type=kind, own_host=own_host, **terms))
+        return await context.commit(lambda tx: shares.offer(tx, **named))
+    return await context.commit(lambda tx: reshares.pass_on(tx, own_host=context.config.own_host, **named))
 
 
 async def look_at(context: Context, account: Account, path: str) -> tuple[bool, received.Row | None]:
