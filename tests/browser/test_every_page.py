@@ -130,6 +130,11 @@ async def test_a_form_that_is_wrong_and_what_is_not_there_are_for_everybody(visi
     await visitor.fill("Their address", "marie")
     await visitor.press("Share")
     await visitor.sees("Look at the address.")
+    field = visitor.page.get_by_label("Their address")
+    told = await field.get_attribute("aria-describedby")
+    assert (
+        await visitor.page.locator(f"#{told.split()[-1]}").inner_text() == "An address looks like name@cloud.example."
+    )
     assert await visitor.faults() == []
     # The browser writes down that these were not found and not right, and nothing else.
     assert [problem.partition("status of ")[2][:3] for problem in visitor.problems] == ["404", "404", "400"]

@@ -13,7 +13,7 @@ from tests.mesh import serve
 from opencloudmesh.server import audit, contacts, discovery, peers, policy, rules
 from opencloudmesh.server.web import peers as looks
 
-FACTS = ("provider", "version", "signed", "inviteNeeded", "mustExchangeToken", "mfa", "groups")
+FACTS = ("provider", "version", "signed", "inviteNeeded", "mustExchangeToken", "mfa", "groups", "write")
 
 
 async def look(cloud, address, status=200):
@@ -30,7 +30,7 @@ async def test_a_server_that_is_up_says_what_it_is_and_can(one, two):
     assert {name: found[name] for name in ("host", "contact", "allowed", "reachable", "reason")} == {
         "host": two.host, "contact": None, "allowed": True, "reachable": True, "reason": "",
     }  # fmt: skip
-    assert [found[name] for name in FACTS] == ["Two", "1.4.0", True, False, False, False, True]
+    assert [found[name] for name in FACTS] == ["Two", "1.4.0", True, False, False, False, True, True]
     await one.api("POST", "contacts", {"address": two.address("marie"), "name": "Marie"}, who="einstein")
     before = len(asked(one))
     assert (await look(one, f"marie@http://{two.host}/"))["contact"]["name"] == "Marie"
@@ -112,7 +112,10 @@ async def test_the_page_says_what_is_known_and_suggests_with_and_without_a_scrip
     assert "Look!" in page.text
     assert 'value="write" checked' in page.html
     page = await einstein.submit("/share/note.txt", look="yes", address="mar")
-    assert f"/share/note.txt?with={quote(two.address('marie'), safe='')}" in page.links
+    assert [values["value"] for tag, values in page.tags if values.get("name") == "pick"] == options
+    page = await einstein.submit("/share/note.txt", pick=two.address("marie"), address="mar", note="Look!")
+    for words in ("It signs its messages.", "People there can write where you let them.", "Look!"):
+        assert words in page.text
     page = await einstein.open(f"/share/note.txt?with={quote(two.address('marie'))}")
     assert "It signs its messages." in page.text
 
@@ -126,7 +129,9 @@ async def test_the_page_says_what_is_known_and_suggests_with_and_without_a_scrip
     assert said["panel"] is None
     assert (await ask(two.address("marie"), "&only=names"))["panel"] is None
     assert (await ask(two.address("marie")))["panel"]["title"] == f"Two at {two.host}"
-    away = (await ask("marie@localhost:9"))["panel"]["lines"]
+    panel = (await ask("marie@localhost:9"))["panel"]
+    away = panel["lines"]
+    assert 'id="note" name="note" value="marie@localhost:9"' in (await einstein.open(panel["first"]["href"])).html
     assert [line["kind"] for line in away] == ["", "warn", ""]
     assert "cannot be reached: " in away[1]["text"]
     one.context.database.write_now(lambda tx: rules.put(tx, two.host, outgoing="deny"))

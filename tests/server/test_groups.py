@@ -55,6 +55,9 @@ def test_people_join_and_leave(office):
         Group("chemistry", "chemistry", ()),
         Group("physics", "Physicists", ("einstein",)),
     ]
+    assert office.see(groups.listing, limit=1) == [Group("chemistry", "chemistry", ())]
+    assert office.see(groups.listing, after="chemistry", limit=1) == [Group("physics", "Physicists", ("einstein",))]
+    assert office.see(groups.listing, after="physics") == []
     office.do(groups.remove, "physics")
     assert [group.id for group in office.see(groups.listing)] == ["chemistry"]
     assert office.all(schema.memberships) == office.see(accounts.in_group, "physics") == []

@@ -29,6 +29,7 @@ class Dialect:
     secret_in_notifications: bool = True
     reuses_provider_id: bool = False  # its shares have one providerId, and are told apart by their secrets
     knows_user_removed: bool = False  # no deployed family does; those who are known only by their version may
+    writes: bool = True  # False: its users only read what is shared with them, whatever they may
     absolute_uri: bool = True  # False: the uri is sent relative to our WebDAV root
     # The type of notification by which it understands that a share's permissions or end have changed. Without one it
     # sees the permissions in WebDAV: Nextcloud and ownCloud hear of changes only to shares that they gave themselves,
@@ -62,7 +63,7 @@ DIALECTS = {
         # ownCloud 10 cannot mount from an owner without scheme.
         Dialect("owncloud", _BRIDGE_OF_RESHARES, owner_scheme="always", reshares="whole"),
         # Seafile looks for the scheme in shareWith and for the sender in sharedBy.
-        Dialect("seafile", _BRIDGE, share_with_scheme=True, reuses_provider_id=True),
+        Dialect("seafile", _BRIDGE, share_with_scheme=True, reuses_provider_id=True, writes=False),
         Dialect("reva", Encoding(protocol="multi-options")),
         # oCIS, which looks the same, hears of changes; OpenCloud takes them and does nothing.
         Dialect(
@@ -75,6 +76,7 @@ DIALECTS = {
             "opencloudmesh-go",
             Encoding(protocol="multi", folders=False),
             secret_in_notifications=False,
+            writes=False,
             absolute_uri=False,
         ),
         Dialect(

@@ -44,12 +44,13 @@ def get(tx: Tx, group_id: str) -> Group:
     return Group(row.id, row.name, tuple(account.id for account in accounts.in_group(tx, group_id)))
 
 
-def listing(tx: Tx) -> list[Group]:
-    """All groups by name."""
+def listing(tx: Tx, *, after: str = "", limit: int | None = None) -> list[Group]:
+    """`limit` groups by their identifiers, behind `after`; or all."""
+    rows = tx.all(sa.select(groups).where(groups.c.id > after).order_by(groups.c.id).limit(limit))
     members: dict[str, list[str]] = {}
-    for row in tx.all(sa.select(memberships).order_by(memberships.c.account)):
+    within = memberships.c.group.in_([row.id for row in rows])
+    for row in tx.all(sa.select(memberships).where(within).order_by(memberships.c.account)):
         members.setdefault(row.group, []).append(row.account)
-    rows = tx.all(sa.select(groups).order_by(groups.c.id))
     return [Group(row.id, row.name, tuple(members.get(row.id, ()))) for row in rows]
 
 

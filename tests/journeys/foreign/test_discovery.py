@@ -16,7 +16,8 @@ from opencloudmesh.server.outgoing import WEBDAV_PATH
 @everybody
 async def test_we_take_a_peer_for_what_it_is(pair):
     found = await pair.cloud.context.lookup.discover(pair.peer.host)
-    assert dialect_of(found).family == pair.kind.dialect
+    dialect = dialect_of(found)
+    assert (dialect.family, dialect.writes) == (pair.kind.dialect, pair.kind.can(WE, "write"))
     assert signature_family(found) == pair.kind.signs_for_it
     assert found.end_point.startswith(pair.peer.base_url)
     pair.shows(WE, "discover", found.webdav_url.startswith(pair.peer.base_url))

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.dialects import dialect_of
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, PeerAway, PeerError
 from opencloudmesh.protocol.fields import Fields
@@ -62,11 +63,12 @@ class Found:
             MUST_EXCHANGE_TOKEN in peer.criteria,
             "enforce-mfa" in peer.capabilities,
             _takes_groups(peer),
+            dialect_of(peer).writes,
         )
         return dict(zip(FACTS, facts, strict=True))
 
 
-FACTS = ("provider", "version", "signed", "inviteNeeded", "mustExchangeToken", "mfa", "groups")
+FACTS = ("provider", "version", "signed", "inviteNeeded", "mustExchangeToken", "mfa", "groups", "write")
 
 
 async def show_peer(context: Context, account: Account, request: Request) -> Response:

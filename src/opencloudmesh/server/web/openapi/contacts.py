@@ -53,6 +53,7 @@ SCHEMAS: dict[str, Schema] = {
             "mustExchangeToken": {**_MAYBE, "description": "it takes only short-lived tokens for files"},
             "mfa": {**_MAYBE, "description": "it promises a second factor where a share demands one"},
             "groups": {**_MAYBE, "description": "it takes shares for groups"},
+            "write": {**_MAYBE, "description": "people there can write where they may; else they only read"},
         }
     ),
     "Imported": shape(

@@ -9,7 +9,6 @@ from opencloudmesh.protocol.fields import Fields
 from opencloudmesh.server import groups, operators, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
-from opencloudmesh.server.database import Tx
 from opencloudmesh.server.groups import Group
 from opencloudmesh.server.web.bodies import read_object
 from opencloudmesh.server.web.errors import json_response
@@ -21,7 +20,7 @@ MAX_NAME = 255
 async def list_groups(context: Context, _account: Account, request: Request) -> Response:
     """A page of the groups, with their members."""
     after = said(request, "after")
-    found = await context.database.read(lambda tx: page(tx, after=after, limit=PAGE))
+    found = await context.database.read(lambda tx: groups.listing(tx, after=after, limit=PAGE))
     return json_response([views.group(group) for group in found])
 
 
@@ -54,11 +53,6 @@ async def delete_member(context: Context, account: Account, request: Request) ->
     """I take somebody out of a group."""
     await leave(context, account, request.path_params["id"], request.path_params["user"])
     return Response(status_code=204)
-
-
-def page(tx: Tx, *, after: str, limit: int) -> list[Group]:
-    """`limit` groups by their identifiers, behind `after`."""
-    return [group for group in groups.listing(tx) if group.id > after][:limit]
 
 
 async def add(context: Context, account: Account, fields: Fields) -> Group:

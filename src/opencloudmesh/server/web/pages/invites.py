@@ -18,11 +18,13 @@ EMPTY = {"note": "", "email": "", "days": "30", "invite": ""}
 
 
 async def show(visit: Visit, error: OcmError | None = None, form: dict[str, str] | None = None) -> Response:
-    """The invites that the person gave away, and the forms."""
+    """The invites that the person gave away, and the forms; `email` in the query is somebody who is to be invited."""
+    known = visit.request.query_params.get("email", "")
     rows = await visit.context.database.read(lambda tx: invites.listing(tx, visit.account.id))
     config, now = visit.context.config, int(visit.context.clock())
     shown: list[dict[str, Any]] = [views.invite(row, config.public_url, now) for row in rows]
-    values = {"invites": shown, "active": "invites", "form": EMPTY | (form or {}), "days": DAYS}
+    values = {"invites": shown, "active": "invites", "days": DAYS}
+    values["form"] = EMPTY | {"note": known, "email": known} | (form or {})
     return visit.page("invites.html", error, can_mail=bool(config.mail_from), **values)
 
 

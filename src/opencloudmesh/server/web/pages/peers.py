@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -35,6 +36,13 @@ FACTS: tuple[tuple[str, Mapping[bool, Line]], ...] = (
     (
         "inviteNeeded",
         {True: {"text": _("They take shares only from people they exchanged an invite with."), "kind": ""}},
+    ),
+    (
+        "write",
+        {
+            True: {"text": _("People there can write where you let them."), "kind": ""},
+            False: {"text": _("People there can only read, whatever you let them."), "kind": "warn"},
+        },
     ),
     ("mustExchangeToken", {True: {"text": _("It opens files only by keys that are valid for minutes."), "kind": ""}}),
     (
@@ -84,14 +92,17 @@ def suggestions(tx: Tx, account: str, text: str, most: int) -> list[dict[str, st
 
 
 async def panel(visit: Visit, text: str) -> dict[str, Any] | None:
-    """What is known of the one who is meant: a title and lines. None where the text is no address."""
+    """What is known of the one who is meant: a title and lines, and what could be done first (a text, and where).
+
+    None where the text is no address.
+    """
     if "@" not in text:
         return None
     try:
         found = await look(visit.context, visit.account, text)
     except OcmError as error:
-        return {"title": "", "lines": [_line(_(error.message), "warn")]}
-    return {"title": _title(found), "lines": list(_lines(found))}
+        return {"title": "", "lines": [_line(_(error.message), "warn")], "first": None}
+    return {"title": _title(found), "lines": list(_lines(found)), "first": _first(found)}
 
 
 def not_reachable(peer: Any) -> str:
@@ -130,6 +141,17 @@ def _lines(found: Found) -> Iterator[Line]:
         told = (texts[said[fact]] for fact, texts in FACTS if said[fact] in texts)
         yield from (_line(_(line["text"]), line["kind"]) for line in told)
         yield _line(_("It speaks Open Cloud Mesh {version}.").format(version=said["version"] or "?"))
+
+
+def _first(found: Found) -> dict[str, str] | None:
+    """An invite, where there must be one; and where one may have typed an e-mail address, which an invite leads to."""
+    said = found.view()
+    if said["inviteNeeded"]:
+        return {"text": _("Invite them"), "href": "/invites"}
+    if said["allowed"] and not said["reachable"] and not said["contact"]:
+        query = urlencode({"email": said["address"]})
+        return {"text": _("Is this an e-mail address? Send an invite to it."), "href": f"/invites?{query}"}
+    return None
 
 
 def _line(text: str, kind: str = "") -> Line:

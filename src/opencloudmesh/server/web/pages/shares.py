@@ -27,7 +27,8 @@ from opencloudmesh.server.web.shares import offer as offer_share
 
 T = TypeVar("T")
 
-EMPTY = {"address": "", "kind": USER, "access": "read", "reshare": "", "mfa": "", "expires": "", "note": "", "look": ""}
+EMPTY = {"address": "", "kind": USER, "access": "read", "reshare": "", "mfa": "", "expires": "", "note": ""}
+EMPTY |= {"look": "", "pick": ""}  # the buttons that only ask: of whom that is, and of one of those who may be meant
 NO_LINK = EMPTY | {"mode": links.ASK, "password": "", "open": ""}
 STATES = {
     shares.PENDING: "On its way",
@@ -70,8 +71,10 @@ async def show(visit: Visit) -> Response:
 
 
 async def offer(visit: Visit) -> Response:
-    """It is shared; the other cloud is told by the worker. Or only looked at, and nothing is kept."""
+    """It is shared; the other cloud is told by the worker. Or only looked at who that is, and nothing is kept."""
     path, form = asked(visit), EMPTY | await read_form(visit.request)
+    if form["pick"]:
+        form |= {"address": form["pick"], "look": "yes"}
     if form["look"]:
         return await page(visit, path, form)
     mfa, circle = bool(form["mfa"]), await _circle(visit, form["address"])
@@ -209,6 +212,10 @@ def read_by(read: Callable[[dict[str, Any]], T], path: str, form: dict[str, str]
     body |= more
     try:
         return read({**body, "expiration": end_of(form["expires"]) if form["expires"] else None})
+    except Invalid as error:
+        if {field.name for field in error.fields} != {"shareWith"}:
+            raise
+        raise Invalid("An address looks like name@cloud.example.", fields=error.fields) from None
     except ValueError:
         wrong = [FieldError("expiration", "INVALID")]
     try:

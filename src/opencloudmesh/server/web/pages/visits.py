@@ -21,6 +21,7 @@ from starlette.types import Scope
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Forbidden, OcmError
+from opencloudmesh.protocol.fields import REQUIRED, TOO_LONG
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import Context
@@ -120,6 +121,8 @@ DONE = {
     "key-revoked": "The key was revoked. Nothing is signed with it any more.",
     "user-removed": "The user was removed, and what they shared has ended.",
 }
+FAULTS = {REQUIRED: "This is missing.", TOO_LONG: "This is too long."}
+WRONG = "This is not right."
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +153,16 @@ class Visit:
 
     def page(self, template: str, error: OcmError | None = None, **values: Any) -> Response:
         """A page; with an error it says so and has its status."""
-        values |= {"visit": self, "error": error, "wrong": {field.name for field in error.fields} if error else set()}
+        values |= {"visit": self, "error": error, "wrong": faults(error)}
         done = DONE.get(self.request.query_params.get("done", ""), "")
         return self.look.page(template, error.status if error else 200, {"done": "" if error else done, **values})
+
+
+def faults(error: OcmError | None) -> dict[str, str]:
+    """What is said beside each field with which something is wrong: the error itself where it is about that alone."""
+    fields = error.fields if error else ()
+    alone = len({field.name for field in fields}) == 1
+    return {field.name: error.message if alone and error else FAULTS.get(field.message, WRONG) for field in fields}
 
 
 class Look:

@@ -17,7 +17,7 @@ from opencloudmesh.server.context import Context
 from opencloudmesh.server.web.auth import PREFIX, caller_of, hash_password
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.login import Endpoint, check_request
-from opencloudmesh.server.web.pages.visits import Look, redirect
+from opencloudmesh.server.web.pages.visits import Look, faults, redirect
 from opencloudmesh.server.welcomes import Welcome
 
 EMPTY = {"token": "", "user": "", "name": "", "password": "", "again": ""}
@@ -67,6 +67,5 @@ async def _opened(context: Context, request: Request, token: str) -> Welcome:
 
 
 def _page(look: Look, welcome: Welcome, form: dict[str, str], error: OcmError | None = None) -> Response:
-    wrong = {field.name for field in error.fields} if error else set()
-    values = {"account": welcome.account, "form": form, "error": error, "wrong": wrong, "labels": LABELS}
+    values = {"account": welcome.account, "form": form, "error": error, "wrong": faults(error), "labels": LABELS}
     return look.page("welcome.html", error.status if error else 200, values)

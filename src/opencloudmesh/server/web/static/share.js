@@ -21,12 +21,20 @@ function element(name, text, kind = "") {
   return made;
 }
 
-function show(title, lines) {
+function show(title, lines, first = null) {
   panel.replaceChildren();
   if (title) panel.append(element("h3", title));
   const list = document.createElement("ul");
   list.append(...lines.map((line) => element("li", line.text, line.kind)));
   if (lines.length) panel.append(list);
+  if (first) {
+    const link = document.createElement("a");
+    link.href = first.href;
+    link.textContent = first.text;
+    const paragraph = document.createElement("p");
+    paragraph.append(link);
+    panel.append(paragraph);
+  }
 }
 
 function suggest(found) {
@@ -50,7 +58,7 @@ async function ask(text) {
     const said = await answer.json();
     if (signal.aborted) return;
     suggest(said.suggestions);
-    show(said.panel?.title ?? "", said.panel?.lines ?? []);
+    show(said.panel?.title ?? "", said.panel?.lines ?? [], said.panel?.first);
   } catch {
     if (!signal.aborted) show("", [{ text: panel.dataset.lost, kind: "warn" }]);
   }
@@ -58,6 +66,7 @@ async function ask(text) {
 
 field.addEventListener("input", () => {
   clearTimeout(clock);
+  document.getElementById("matching")?.remove();
   asking.abort();
   show("", []);
   const text = field.value.trim();

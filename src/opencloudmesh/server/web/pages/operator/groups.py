@@ -23,7 +23,7 @@ LABELS = {"id": "the identifier", "name": "the name"}
 async def show(visit: Visit, error: OcmError | None = None, form: dict[str, str] | None = None) -> Response:
     """A page of the groups, and the form for another."""
     after = said(visit.request, "after")
-    found = await visit.context.database.read(lambda tx: groups.page(tx, after=after, limit=PAGE + 1))
+    found = await visit.context.database.read(lambda tx: gestures.listing(tx, after=after, limit=PAGE + 1))
     values = paged(found, lambda group: group.id)
     return framed(visit, "groups", "groups", error, labels=LABELS, **values, form=EMPTY | (form or {}))
 
