@@ -23,8 +23,8 @@ async def show(visit: Visit, error: OcmError | None = None, form: dict[str, str]
     rows = await visit.context.database.read(lambda tx: invites.listing(tx, visit.account.id))
     config, now = visit.context.config, int(visit.context.clock())
     shown: list[dict[str, Any]] = [views.invite(row, config.public_url, now) for row in rows]
-    values = {"invites": shown, "active": "invites", "days": DAYS}
-    values["form"] = EMPTY | {"note": known, "email": known} | (form or {})
+    filled = EMPTY | {"note": known, "email": known} | (form or {})
+    values = {"invites": shown, "active": "invites", "form": filled, "days": DAYS}
     return visit.page("invites.html", error, can_mail=bool(config.mail_from), **values)
 
 
