@@ -17,6 +17,7 @@ from opencloudmesh.server import audit, batches, circles, contacts, outbox, poli
 from opencloudmesh.server.cli import main
 
 NOBODY = "nobody@localhost:9"
+END = 4_102_444_800  # of the year 2099
 
 
 def do(cloud, gesture, *values, **named):
@@ -90,6 +91,34 @@ async def test_each_share_lives_by_itself_and_all_end_at_once(one, two, circle):
     for who in ("marie", "fritz"):
         (offer,) = await two.api("GET", "received", who=who)
         assert offer["state"] == "unshared"
+
+
+async def test_what_all_may_do_is_changed_at_once_and_so_it_is_for_who_comes_later(one, two, circle):
+    two.add("otto")
+    batch = await spread(one, two, circle, permissions=["read", "write"])
+    for who in ("marie", "fritz"):
+        await answer(one, two, who, "accept")
+    by_address = {row.share_with: row for row in one.rows(shares.listing, "einstein")}
+    end, other = (int(one.context.clock()) + seconds for seconds in (5_000, 9_000))
+    await one.api("PATCH", f"shares/{by_address[two.address('fritz')].id}", {"expiration": other}, who="einstein")
+    changed = await one.api("PATCH", f"batches/{batch['id']}", {"permissions": ["read"]}, who="einstein", status=200)
+    assert (changed["permissions"], changed["expiration"]) == (["read"], None)
+    assert (await two.dav("PUT", "fritz", "Shares/papers/b.txt", b"b")).status == 403  # though nobody has been told
+    await settled(one, two)
+    seen = {who: (await two.api("GET", "received", who=who))[0] for who in ("marie", "fritz")}
+    assert [row["permissions"] for row in seen.values()] == [["read"], ["read"]]
+    assert [row["expiration"] for row in seen.values()] == [None, other]  # what was not said is as it was
+    assert one.rows(shares.get, by_address[NOBODY].id).permissions == ["read"]  # which has not arrived yet
+    await one.api("PATCH", f"batches/{batch['id']}", {"expiration": end}, who="einstein", status=200)
+    join(one, circle, two.address("otto"))
+    await one.api("POST", f"batches/{batch['id']}/catch-up", who="einstein", status=200)
+    await settled(one, two)
+    (offer,) = await two.api("GET", "received", who="otto")
+    assert (offer["permissions"], offer["expiration"]) == (["read"], end)
+    before, heard = one.stored(), two.stored()
+    for body in ({"permissions": []}, {"permissions": ["all"]}, {"expiration": 1}, {"expiration": "never"}, []):
+        await one.api("PATCH", f"batches/{batch['id']}", body, who="einstein", status=400)
+    assert (one.stored(), two.stored()) == (before, heard)
 
 
 async def test_who_cannot_be_given_a_share_is_named_and_stops_nobody_else(one, two, circle):
@@ -177,6 +206,7 @@ async def test_circles_are_nobody_elses(one, two, circle):
         ("PUT", f"circles/{circle}/members/{contact}"), ("DELETE", f"circles/{circle}/members/{contact}"),
         ("PUT", f"circles/{mine}/members/{contact}"), ("GET", f"batches/{batch['id']}"),
         ("DELETE", f"batches/{batch['id']}"), ("POST", f"batches/{batch['id']}/catch-up"),
+        ("PATCH", f"batches/{batch['id']}"),
     ):  # fmt: skip
         await one.api(method, path, {"name": "x"} if method == "PATCH" else None, who="lise", status=404)
     assert await one.api("GET", "batches", who="lise") == []
@@ -206,7 +236,13 @@ async def test_by_pages_alone(one, two, einstein, marie):
     assert "Of 1 person: 1 accepted." in page.text
     page = await einstein.submit(page.form("/batches/.*/catch-up"))
     assert "Of 2 people: 1 accepted, 1 on its way." in page.text
-    page = await einstein.submit(page.form("/batches/.*/stop"))
+    page = await einstein.submit(page.form("/batches/.*/change"), access="read", reshare="yes", expires="2099-12-31")
+    assert "Changed. It counts from now on." in page.text
+    assert [(row.permissions, row.expiration) for row in one.rows(shares.listing)] == [(["read", "share"], END)] * 2
+    assert 'value="2099-12-31"' in page.html
+    page = await einstein.submit(page.form("/batches/.*/change"), 400, access="write", expires="2001-01-01")
+    assert "Look at the day on which it ends." in page.text
+    page = await einstein.submit((await einstein.open("/share/papers")).form("/batches/.*/stop"))
     assert "Nobody but you." in page.text
     circles_page = await einstein.open("/circles")
     drop = next(action for action in circles_page.forms if "/drop/" in action)
@@ -250,5 +286,12 @@ async def test_by_the_command_line_alone(one, two, circle):
     ocm("circle", "catch-up", shared["id"])
     await settled(one, two)
     assert json.loads(ocm("circle", "shares", "--json"))[0]["progress"] == {"sent": 2}
+    changed = json.loads(ocm("circle", "change", shared["id"], "--read-only", "--expires", "2099-12-31", "--json"))
+    assert (changed["permissions"], changed["expiration"]) == (["read"], END)
+    assert {(*row.permissions, row.expiration) for row in one.rows(shares.listing)} == {("read", END)}
+    assert "There is no such batch" in ocm("circle", "change", "other", code=1)
     ocm("circle", "remove", "Team")
     assert (await sent(one, shared["shares"][0]))["state"] == "sent"
+    ocm("circle", "stop", shared["id"])
+    assert one.rows(shares.listing) == []
+    assert "There is no such batch" in ocm("circle", "stop", shared["id"], code=1)

@@ -25,7 +25,7 @@ from tests.mesh import Clock, Server, serve
 from tests.post import FAULTS, Post
 
 from opencloudmesh.protocol.errors import NotFound
-from opencloudmesh.server import outbox, received, schema, shares, worker
+from opencloudmesh.server import outbox, received, schema, shares, tokens, worker
 
 WALKS = int(os.environ.get("OCM_WALK", "0"))
 PERMISSIONS = (["read"], ["read", "write"], ["read", "share"], ["read", "share", "write"])
@@ -323,13 +323,13 @@ async def _may_do_what_is_granted(world: World, there: int, share: Any, row: Any
 async def _opens(world: World, at: int, share: Any) -> None:
     """Its secret opens something only while it lives, and there are tokens only then."""
     rows = world.clouds[at].rows
-    tokens = rows(lambda tx: tx.all(sa.select(schema.tokens).where(schema.tokens.c.share == share.id)))
+    given = rows(lambda tx: tx.all(sa.select(schema.tokens).where(schema.tokens.c.share == share.id)))
     if share.state in shares.LIVE:
-        rows(shares.opened_by, share.secret, as_code=True)
+        rows(tokens.share_of, share.secret, as_code=True)
     else:
-        assert tokens == []
+        assert given == []
         with pytest.raises(NotFound):
-            rows(shares.opened_by, share.secret, as_code=True)
+            rows(tokens.share_of, share.secret, as_code=True)
 
 
 def _json(who: str, body: Any) -> tuple[dict[str, str], bytes | None]:

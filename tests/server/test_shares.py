@@ -10,7 +10,7 @@ from tests.server.offices import MARIE, NOW, THERE, Office, with_terms
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, Invalid, NotFound, Unauthenticated
-from opencloudmesh.server import locks, schema, shares
+from opencloudmesh.server import locks, schema, shares, tokens
 from opencloudmesh.server.shares import (
     ACCEPTED,
     DECLINED,
@@ -384,27 +384,27 @@ def test_a_share_ends_in_its_second_and_the_peer_is_told_once(office):
 def test_the_secret_opens_a_share_while_it_lives(office, state):
     row = office.offered(state)
     if state in LIVE:
-        assert office.see(shares.opened_by, row.secret).id == row.id
+        assert office.see(tokens.share_of, row.secret).id == row.id
     else:
         with pytest.raises(NotFound):
-            office.see(shares.opened_by, row.secret)
+            office.see(tokens.share_of, row.secret)
 
 
 def test_the_secret_opens_nothing_from_the_moment_of_expiry_whether_or_not_it_was_noticed(office):
     row = office.offered(ACCEPTED, expiration=NOW + 1)
-    assert office.see(shares.opened_by, row.secret).id == row.id
+    assert office.see(tokens.share_of, row.secret).id == row.id
     office.now += 1
     with pytest.raises(NotFound):
-        office.see(shares.opened_by, row.secret)
+        office.see(tokens.share_of, row.secret)
 
 
 @pytest.mark.parametrize("wrong", ["", "{0}x", " {0}", "{0} ", "S{0}"])
 def test_another_secret_opens_nothing(office, wrong):
     row = office.offered()
     with pytest.raises(Unauthenticated):
-        office.see(shares.opened_by, wrong.format(row.secret))
+        office.see(tokens.share_of, wrong.format(row.secret))
     with pytest.raises(Unauthenticated):
-        office.see(shares.opened_by, row.id)
+        office.see(tokens.share_of, row.id)
 
 
 def test_secrets_are_compared_in_constant_time(office, monkeypatch):
@@ -412,5 +412,5 @@ def test_secrets_are_compared_in_constant_time(office, monkeypatch):
     monkeypatch.setattr(hmac, "compare_digest", lambda a, b: compared.append((a, b)) or False)
     row = office.offered()
     with pytest.raises(Unauthenticated):
-        office.see(shares.opened_by, row.secret)
+        office.see(tokens.share_of, row.secret)
     assert compared == [(row.secret.encode(), row.secret.encode())]

@@ -84,28 +84,57 @@ def catch_up(tx: Tx, owner: str, batch_id: str, *, own_address: Address) -> Batc
     return get(tx, owner, batch_id)
 
 
+def change(
+    tx: Tx,
+    owner: str,
+    batch_id: str,
+    *,
+    permissions: frozenset[str] | None = None,
+    expiration: int | shares.Keep | None = shares.Keep.KEEP,
+) -> Batch:
+    """All of its shares that have not ended give more or less, or end otherwise; and so will those of who comes later.
+
+    What is not said stays in each share as it is there. Raises `NotFound`, `Invalid` naming the wrong fields.
+    """
+    batch = get(tx, owner, batch_id)
+    terms = dict(batch.row.terms)
+    ends = None if isinstance(expiration, shares.Keep) else expiration
+    wrong = bounds.wrong_terms(tx, frozenset(terms["permissions"]) if permissions is None else permissions, ends)
+    if wrong:
+        raise Invalid("The shares cannot be changed so.", fields=wrong)
+    terms |= {} if permissions is None else {"permissions": bounds.granted_by(permissions)}
+    terms |= {} if isinstance(expiration, shares.Keep) else {"expiration": expiration}
+    tx.run(batches.update().where(batches.c.id == batch_id).values(terms=terms))
+    for row in batch.shares:
+        if (row.state, "changed") in shares.TRANSITIONS:
+            shares.change(tx, row.id, permissions=permissions, expiration=expiration)
+    return get(tx, owner, batch_id)
+
+
 def get(tx: Tx, owner: str, batch_id: str) -> Batch:
     """A batch of that person. Raises `NotFound`, also for one whose shares they have all ended."""
-    batch = next((batch for batch in listing(tx, owner) if batch.row.id == batch_id), None)
-    if batch is None:
+    row = tx.one(sa.select(batches).where(batches.c.owner == owner, batches.c.id == batch_id))
+    found = [] if row is None else _with_shares(tx, owner, [row], of_shares.c.batch == batch_id)
+    if not found:
         raise NotFound("There is no such batch of shares.")
-    return batch
+    return found[0]
 
 
 def listing(tx: Tx, owner: str, *, path: str | None = None) -> list[Batch]:
     """What a person shared with circles, newest first; `path`: of one file or folder."""
     rows = tx.all(sa.select(batches).where(batches.c.owner == owner).order_by(batches.c.created.desc(), batches.c.id))
-    if not rows:
-        return []
-    mine = [row for row in shares.listing(tx, owner) if row.batch is not None and path in (None, row.path)]
-    groups = {circle.id: circle for circle in circles.listing(tx, owner)}
-    found = []
-    for row in rows:
-        of_batch = tuple(share for share in mine if share.batch == row.id)
-        if of_batch:
-            circle = groups.get(row.circle)
-            found.append(Batch(row, of_batch, _new(tx, row, circle.members if circle else (), of_batch[0].path)))
-    return found
+    of_them = of_shares.c.batch.is_not(None)
+    return _with_shares(tx, owner, rows, of_them if path is None else sa.and_(of_them, of_shares.c.path == path))
+
+
+def _with_shares(tx: Tx, owner: str, rows: Sequence[Row], which: sa.ColumnElement[bool]) -> list[Batch]:
+    """Batches of a person with those shares; without the batches that have none of them."""
+    inside: dict[str, list[Row]] = {}
+    for share in shares.listing(tx, owner, which=which) if rows else ():
+        inside.setdefault(share.batch, []).append(share)
+    groups = {circle.id: circle.members for circle in circles.listing(tx, owner)} if inside else {}
+    found = ((row, tuple(inside[row.id])) for row in rows if row.id in inside)
+    return [Batch(row, each, _new(tx, row, groups.get(row.circle, ()), each[0].path)) for row, each in found]
 
 
 def stop(tx: Tx, owner: str, batch_id: str) -> None:

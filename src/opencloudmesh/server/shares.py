@@ -8,7 +8,6 @@ A reshare is never wider than what it passes on (`bounds`), and ends with it, in
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Any
@@ -16,9 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import Address
-from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
+from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound
 from opencloudmesh.protocol.obligations import check_share_type
-from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, MUST_USE_MFA, WRITE
+from opencloudmesh.protocol.protocols import MUST_USE_MFA, WRITE
 from opencloudmesh.server import audit, bounds, contacts, locks, news, notices, outbox, peers, policy
 from opencloudmesh.server.accounts import USER
 from opencloudmesh.server.bounds import TO_READ, Bounds, Terms
@@ -45,6 +44,7 @@ TRANSITIONS = {
     (PENDING, "changed"): PENDING,
     (SENT, "changed"): SENT,
     (ACCEPTED, "changed"): ACCEPTED,
+    (FAILED, "changed"): FAILED,
     (PENDING, "unshared"): UNSHARED,
     (SENT, "unshared"): UNSHARED,
     (ACCEPTED, "unshared"): UNSHARED,
@@ -136,13 +136,17 @@ def is_shared(tx: Tx, owner: str, path: str, share_with: Address, share_type: st
     return tx.one(sa.select(shares.c.id).where(*mine, shares.c.state.in_(IN_FORCE)).limit(1)) is not None
 
 
-def listing(tx: Tx, owner: str | None = None, *, host: str | None = None) -> list[Row]:
+def listing(
+    tx: Tx, owner: str | None = None, *, host: str | None = None, which: sa.ColumnElement[bool] | None = None
+) -> list[Row]:
     """A person's shares, newest first, without those that they ended; for the operator everybody's, or a server's."""
     query = sa.select(shares).where(shares.c.state != UNSHARED)
     if owner is not None:
         query = query.where(shares.c.owner == owner)
     if host is not None:
         query = query.where(shares.c.host == host)
+    if which is not None:
+        query = query.where(which)
     return list(tx.all(query.order_by(shares.c.created.desc(), shares.c.id)))
 
 
@@ -303,21 +307,6 @@ def demand(tx: Tx, share_id: str, requirements: frozenset[str]) -> None:
     tx.run(shares.update().where(shares.c.id == share_id).values(requirements=sorted(requirements)))
 
 
-def opened_by(tx: Tx, secret: str, *, as_code: bool = False) -> Row:
-    """The live share that a secret opens; `as_code`: that it is the code of.
-
-    Raises `Unauthenticated` for a secret of no share, or of one that demands tokens; `NotFound` where the share has
-    ended: after either, Nextcloud and ownCloud take the share off their user's list.
-    """
-    row = tx.one(sa.select(shares).where(shares.c.secret == secret))
-    # The index found it; the comparison that decides takes the same time for any secret.
-    if row is None or not hmac.compare_digest(row.secret.encode(), secret.encode()):
-        raise Unauthenticated("This secret opens no share.")
-    if MUST_EXCHANGE_TOKEN in row.requirements and not as_code:
-        raise Unauthenticated("This share is opened only by a token, for which its secret is exchanged.")
-    return live(tx, row)
-
-
 def live(tx: Tx, row: Row) -> Row:
     """The share, if it still gives access. Raises `NotFound`."""
     if row.state not in LIVE or (row.expiration is not None and row.expiration <= tx.now):
@@ -368,7 +357,7 @@ def _grant(tx: Tx, row: Row, granted: list[str], ends: int | None) -> Row:
     audit.record(
         tx, "share", "here", host=row.host, account=row.owner, who=row.share_with, subject=row.id, reason=reason
     )
-    if row.state != PENDING:  # else it is told of with what is in force then
+    if row.state in LIVE and row.state != PENDING:  # else it is told of with what is in force then
         notices.changed(tx, changed)
     for child in _children(tx, row):
         narrow(tx, child, bounds.of_share(changed))

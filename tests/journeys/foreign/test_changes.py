@@ -13,7 +13,7 @@ from tests.peers.tables import SECRET
 from tests.peers.values import PeerError
 
 from opencloudmesh.protocol.errors import NotFound
-from opencloudmesh.server import audit, outbox, received, shares
+from opencloudmesh.server import audit, outbox, received, shares, tokens
 
 
 async def change(pair, share_id, **values):
@@ -59,7 +59,7 @@ async def test_a_share_that_ends_sooner_is_closed_then(pair):
     with pytest.raises(PeerError):
         await mount.read()
     with pytest.raises(NotFound):
-        pair.cloud.rows(shares.opened_by, pair.cloud.rows(shares.get, share_id).secret, as_code=True)
+        pair.cloud.rows(tokens.share_of, pair.cloud.rows(shares.get, share_id).secret, as_code=True)
 
 
 OCIS = {"grantee": OURS, "protocol": {"name": "multi", "options": {}, "webdav": {"permissions": ["read", "write"]}}}

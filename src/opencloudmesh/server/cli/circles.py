@@ -7,11 +7,20 @@ import click
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.server import accounts, batches, circles, contacts, views
 from opencloudmesh.server.batches import Batch
-from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, person_option, show
+from opencloudmesh.server.cli.common import (
+    Commands,
+    change_options,
+    changed_terms,
+    data_option,
+    json_option,
+    opened,
+    person_option,
+    show,
+)
 from opencloudmesh.server.database import Tx
 
 COLUMNS = ("id", "name", "members")
-BATCH_COLUMNS = ("id", "name", "path", "progress", "refused", "new")
+BATCH_COLUMNS = ("id", "name", "path", "permissions", "expiration", "progress", "refused", "new")
 
 
 @click.group("circle", cls=Commands)
@@ -109,6 +118,35 @@ def circle_catch_up(data: str, as_json: bool, account: str, batch_id: str) -> No
         own = Address(account, config.own_host)
         batch = database.write_now(lambda tx: batches.catch_up(tx, account, batch_id, own_address=own))
         show_batches([batch], as_json=as_json, one=True)
+
+
+@circle_group.command("change")
+@data_option
+@json_option
+@person_option()
+@click.argument("batch_id", metavar="ID")
+@change_options
+def circle_change(data: str, as_json: bool, account: str, batch_id: str, write: bool | None, reshare: bool | None,
+                  expires: str | None) -> None:  # fmt: skip
+    """Change what ID, of `circle shares`, grants to everybody in it, or when it ends."""
+
+    def changed(tx: Tx) -> Batch:
+        given = batches.get(tx, account, batch_id).row.terms["permissions"]
+        return batches.change(tx, account, batch_id, **changed_terms(given, write, reshare, expires))
+
+    with opened(data) as (_, database):
+        show_batches([database.write_now(changed)], as_json=as_json, one=True)
+
+
+@circle_group.command("stop")
+@data_option
+@person_option()
+@click.argument("batch_id", metavar="ID")
+def circle_stop(data: str, account: str, batch_id: str) -> None:
+    """End all shares of ID, of `circle shares`."""
+    with opened(data) as (_, database):
+        database.write_now(lambda tx: batches.stop(tx, account, batch_id))
+        click.echo("It is no longer shared with them.")
 
 
 def show_batches(found: list[Batch], *, as_json: bool, one: bool = False) -> None:

@@ -6,7 +6,7 @@ import getpass
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from opencloudmesh.server import migrate
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.database import Database
 from opencloudmesh.server.policy import Denied
+from opencloudmesh.server.shares import Keep
 from opencloudmesh.server.trees import READ, SHARE, WRITE
 from opencloudmesh.server.web.shares import end_of
 
@@ -78,6 +79,31 @@ def opened(data: str) -> Iterator[tuple[Config, Database]]:
 def permissions_of(write: bool, reshare: bool) -> frozenset[str]:
     """What `--write` and `--reshare` give."""
     return frozenset({READ} | ({WRITE} if write else set()) | ({SHARE} if reshare else set()))
+
+
+def change_options(command: F) -> F:
+    """What can be changed of what is shared; what is not said stays as it is."""
+    for option in (
+        click.option(
+            "--expires", metavar="DAY", help="The last day on which they may, as 2026-12-31, in UTC; or `never`."
+        ),
+        click.option("--reshare/--no-reshare", default=None, help="Whether they may share it on."),
+        click.option("--write/--read-only", default=None, help="Whether they may change it."),
+    ):
+        command = option(command)
+    return command
+
+
+def changed_terms(
+    given: Iterable[str], write: bool | None, reshare: bool | None, expires: str | None
+) -> dict[str, Any]:
+    """What `change_options` make of what was `given`, for the gesture."""
+    said = {WRITE: write, SHARE: reshare}
+    kept = set(given) - {word for word, yes in said.items() if yes is False}
+    return {
+        "permissions": frozenset(kept | {word for word, yes in said.items() if yes}),
+        "expiration": Keep.KEEP if expires is None else None if expires == "never" else end(expires),
+    }
 
 
 def end(day: str) -> int:

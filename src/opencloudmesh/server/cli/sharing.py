@@ -12,11 +12,20 @@ from opencloudmesh.server import accounts, batches, circles, disk, listings, rec
 from opencloudmesh.server.accounts import GROUP, USER
 from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.cli.circles import show_batches
-from opencloudmesh.server.cli.common import data_option, end, json_option, opened, permissions_of, show
+from opencloudmesh.server.cli.common import (
+    change_options,
+    changed_terms,
+    data_option,
+    end,
+    json_option,
+    opened,
+    permissions_of,
+    show,
+)
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.storage import Storage
-from opencloudmesh.server.trees import SHARE, WRITE, clean_path
+from opencloudmesh.server.trees import clean_path
 
 SHARE_COLUMNS = ("id", "state", "path", "shareWith", "permissions", "failingSince", "error")
 RECEIVED_COLUMNS = ("id", "state", "name", "sender", "permissions", "path")
@@ -133,22 +142,14 @@ def decline(data: str, as_json: bool, share_id: str) -> None:
 @data_option
 @json_option
 @click.argument("share_id", metavar="ID")
-@click.option("--write/--read-only", default=None, help="Whether they may change it.")
-@click.option("--reshare/--no-reshare", default=None, help="Whether they may share it on.")
-@click.option("--expires", metavar="DAY", help="The last day on which they may, as 2026-12-31, in UTC; or `never`.")
+@change_options
 def change(data: str, as_json: bool, share_id: str, write: bool | None, reshare: bool | None,
            expires: str | None) -> None:  # fmt: skip
     """Change what is granted by the share ID, or when it ends. What is not said stays as it is."""
-    wanted = {WRITE: write, SHARE: reshare}
 
     def changed(tx: Tx) -> shares.Row:
-        kept = set(shares.get(tx, share_id).permissions) - {word for word, said in wanted.items() if said is False}
-        return shares.change(
-            tx,
-            share_id,
-            permissions=frozenset(kept | {word for word, said in wanted.items() if said}),
-            expiration=shares.Keep.KEEP if expires is None else None if expires == "never" else end(expires),
-        )
+        given = shares.get(tx, share_id).permissions
+        return shares.change(tx, share_id, **changed_terms(given, write, reshare, expires))
 
     with opened(data) as (_, database):
         show([views.share(database.write_now(changed))], (*SHARE_COLUMNS, "expiration"), as_json=as_json, one=True)

@@ -212,7 +212,7 @@ OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/circles/{id}": {"PATCH": circles.rename_circle, "DELETE": circles.delete_circle},
     "/circles/{id}/members/{contact}": {"PUT": circles.add_member, "DELETE": circles.drop_member},
     "/batches": {"GET": circles.list_batches, "POST": circles.create_batch},
-    "/batches/{id}": {"GET": circles.show_batch, "DELETE": circles.stop_batch},
+    "/batches/{id}": {"GET": circles.show_batch, "PATCH": circles.change_batch, "DELETE": circles.stop_batch},
     "/batches/{id}/catch-up": {"POST": circles.catch_up},
     **CALLS,
 }

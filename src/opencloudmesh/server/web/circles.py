@@ -17,7 +17,7 @@ from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.web.bodies import read_object
 from opencloudmesh.server.web.errors import json_response
-from opencloudmesh.server.web.shares import is_folder, read_path, read_terms
+from opencloudmesh.server.web.shares import ShareChange, is_folder, read_path, read_terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,15 @@ async def share_on(context: Context, account: Account, batch_id: str) -> Batch:
     """The person shares it with who has come into the circle since. Raises what `batches.catch_up` raises."""
     own = _address(context, account)
     return await context.commit(lambda tx: batches.catch_up(tx, account.id, batch_id, own_address=own))
+
+
+async def change_all(context: Context, account: Account, batch_id: str, change: ShareChange) -> Batch:
+    """The person lets all of them do more or less. Raises what `batches.change` raises."""
+    return await context.commit(
+        lambda tx: batches.change(
+            tx, account.id, batch_id, permissions=change.permissions, expiration=change.expiration
+        )
+    )
 
 
 async def list_circles(context: Context, account: Account, _request: Request) -> Response:
@@ -119,6 +128,12 @@ async def show_batch(context: Context, account: Account, request: Request) -> Re
     """One of them."""
     batch = await context.database.read(lambda tx: batches.get(tx, account.id, request.path_params["id"]))
     return json_response(views.batch(batch))
+
+
+async def change_batch(context: Context, account: Account, request: Request) -> Response:
+    """I let all of them do more or less, or set another end."""
+    change, batch_id = ShareChange.read(await read_object(request)), request.path_params["id"]
+    return json_response(views.batch(await change_all(context, account, batch_id, change)))
 
 
 async def stop_batch(context: Context, account: Account, request: Request) -> Response:

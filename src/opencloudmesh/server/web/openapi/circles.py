@@ -99,6 +99,14 @@ PATHS: dict[str, Schema] = {
     "/batches/{id}": {
         "parameters": [ID],
         "get": operation("One of them.", 200, reference("Batch"), errors=(404,)),
+        "patch": operation(
+            "I let all of them do more or less, or set another end; it counts for who comes later too. "
+            "What is not said stays as it is.",
+            200,
+            reference("Batch"),
+            errors=(400, 404, 413, 415),
+            body="ShareChange",
+        ),
         "delete": operation("I end all of its shares.", 204, errors=(404,)),
     },
     "/batches/{id}/catch-up": {

@@ -141,6 +141,7 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/circles/{id}/add", circles.add),
     ("POST", "/circles/{id}/drop/{contact}", circles.drop),
     ("POST", "/batches/{id}/catch-up", circles.catch_up),
+    ("POST", "/batches/{id}/change", circles.change),
     ("POST", "/batches/{id}/stop", circles.stop),
     *operator.PAGES,
     ("GET", "/settings", settings.show),

@@ -6,9 +6,11 @@ from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import OcmError
 from opencloudmesh.server import batches, circles, contacts
-from opencloudmesh.server.web.circles import share_on
+from opencloudmesh.server.web.circles import change_all, share_on
 from opencloudmesh.server.web.pages.forms import read_form
+from opencloudmesh.server.web.pages.shares import EMPTY, page, read_by
 from opencloudmesh.server.web.pages.visits import Visit, redirect
+from opencloudmesh.server.web.shares import ShareChange
 
 
 async def show(visit: Visit, error: OcmError | None = None, form: dict[str, str] | None = None) -> Response:
@@ -62,6 +64,18 @@ async def catch_up(visit: Visit) -> Response:
     """What was shared with a circle is shared with who has come into it since."""
     batch = await share_on(visit.context, visit.account, visit.request.path_params["id"])
     return redirect(f"/share/{batch.path}", "caught-up")
+
+
+async def change(visit: Visit) -> Response:
+    """Everybody in a batch may do more or less, or until another day; an empty day is none."""
+    batch_id, account = visit.request.path_params["id"], visit.account
+    form = EMPTY | await read_form(visit.request)
+    batch = await visit.context.database.read(lambda tx: batches.get(tx, account.id, batch_id))
+    try:
+        await change_all(visit.context, account, batch_id, read_by(ShareChange.read, batch.path, form))
+    except OcmError as error:
+        return await page(visit, batch.path, error=error)
+    return redirect(f"/share/{batch.path}", "changed")
 
 
 async def stop(visit: Visit) -> Response:
