@@ -10,6 +10,7 @@ Readers return a harmless value of the right type for a wrong field; `check` rai
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from opencloudmesh.protocol.address import Address
@@ -127,3 +128,11 @@ class Fields:
         except Invalid:
             self.wrong(name)
             return otherwise
+
+
+def end_of(day: str) -> int:
+    """The moment, in unix seconds, at which a day like 2026-12-31 is over in UTC. Raises `ValueError`."""
+    moment = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC).timestamp() + 86_400
+    if not 0 <= moment <= MAX_TIME:
+        raise ValueError(day)
+    return int(moment)

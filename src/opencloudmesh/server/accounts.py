@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import argon2
@@ -23,8 +24,12 @@ MAX_WORDS = 10  # that are looked for
 USER, GROUP = SHARE_TYPES = "user", "group"  # whom something can be shared with (IETF-OCM, "Share Creation")
 
 _hasher = argon2.PasswordHasher()
-# Verified against when there is no such account, so that the answer takes as long.
-_NOBODY = _hasher.hash("nobody")
+
+
+@cache
+def _nobody() -> str:
+    """Verified against where there is no such account, so that the answer takes as long."""
+    return _hasher.hash("nobody")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,19 +182,19 @@ def remove(tx: Tx, account_id: str) -> None:
 
 def has_password(tx: Tx, account_id: str) -> bool:
     """Whether the person can be asked for one."""
-    return stored_password(tx, account_id) != _NOBODY
+    return stored_password(tx, account_id) != _nobody()
 
 
 def stored_password(tx: Tx, account_id: str) -> str:
     """What `password_matches` compares with; a hash that matches nothing where there is no such account."""
     row = tx.one(sa.select(accounts.c.password).where(accounts.c.id == account_id))
-    return (row.password if row else "") or _NOBODY
+    return (row.password if row else "") or _nobody()
 
 
 def password_matches(stored: str, password: str) -> bool:
     """Whether a password is the right one; takes tens of milliseconds, whatever the outcome."""
     try:
-        return _hasher.verify(stored, password) and stored != _NOBODY
+        return _hasher.verify(stored, password) and stored != _nobody()
     except argon2.exceptions.VerificationError:
         return False
 

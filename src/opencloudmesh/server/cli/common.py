@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from opencloudmesh.protocol.errors import FieldError, Invalid, OcmError
+from opencloudmesh.protocol.fields import end_of
 from opencloudmesh.protocol.wire import encode_json
 from opencloudmesh.server import config as settings
 from opencloudmesh.server import migrate
@@ -21,7 +22,6 @@ from opencloudmesh.server.database import Database
 from opencloudmesh.server.policy import Denied
 from opencloudmesh.server.shares import Keep
 from opencloudmesh.server.trees import READ, SHARE, WRITE
-from opencloudmesh.server.web.shares import end_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from opencloudmesh.protocol.errors import Conflict, Invalid
-from opencloudmesh.server import accounts, app, welcomes
+from opencloudmesh.server import accounts, welcomes
 from opencloudmesh.server import config as settings
 from opencloudmesh.server.cli.common import F, data_option, opened, show
 from opencloudmesh.server.context import Context
@@ -36,6 +36,8 @@ def serve(**options: Any) -> None:
     Options may also be set in the environment, or in `ocm.toml` in the data folder.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    from opencloudmesh.server import app  # noqa: PLC0415 - the whole web, which no other command needs
+
     app.serve(settings.load(options, last_run=False), _greet)
 
 

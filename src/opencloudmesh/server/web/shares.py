@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from typing import Any
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound
-from opencloudmesh.protocol.fields import MAX_TIME, Fields
+from opencloudmesh.protocol.fields import Fields
 from opencloudmesh.server import received, reshares, shares
 from opencloudmesh.server.accounts import SHARE_TYPES, USER, Account
 from opencloudmesh.server.bounds import Terms
@@ -65,14 +64,6 @@ class ShareChange:
     def make(self, tx: Tx, share_id: str, *, owner: str) -> shares.Row:
         """The gesture."""
         return shares.change(tx, share_id, owner=owner, permissions=self.permissions, expiration=self.expiration)
-
-
-def end_of(day: str) -> int:
-    """The moment at which a day is over, in UTC. Raises `ValueError`."""
-    moment = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC).timestamp() + 86_400
-    if not 0 <= moment <= MAX_TIME:
-        raise ValueError(day)
-    return int(moment)
 
 
 def read_path(fields: Fields) -> str:

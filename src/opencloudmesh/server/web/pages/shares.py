@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, OcmError
+from opencloudmesh.protocol.fields import end_of
 from opencloudmesh.server import batches, bounds, circles, links, received, shares, views
 from opencloudmesh.server.accounts import USER
 from opencloudmesh.server.batches import Batch
@@ -22,7 +23,7 @@ from opencloudmesh.server.web.pages.files import asked, crumbs
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.peers import KNOWN, SUGGESTIONS, panel, suggestions
 from opencloudmesh.server.web.pages.visits import Visit, redirect
-from opencloudmesh.server.web.shares import NewShare, ShareChange, end_of, is_folder, look_at
+from opencloudmesh.server.web.shares import NewShare, ShareChange, is_folder, look_at
 from opencloudmesh.server.web.shares import offer as offer_share
 
 T = TypeVar("T")
