@@ -7,13 +7,16 @@ import io
 import re
 import zipfile
 from base64 import b64encode
+from urllib.parse import quote
 
 import pytest
 from tests.browsing import EVIL, Browser, harmless
 from tests.mesh import basic, settled
+from tests.security.test_pictures import pdf, picture
 
 from opencloudmesh.server import audit, limits, link_trees, links, rules
 from opencloudmesh.server.web import linked
+from opencloudmesh.server.web.pages import visitors
 
 NOWHERE = "This link leads nowhere"
 LOCK = b"""<d:lockinfo xmlns:d="DAV:"><d:lockscope><d:exclusive/></d:lockscope>
@@ -124,21 +127,78 @@ async def test_pictures_are_shown_inside_of_the_page_and_nothing_else_is(one, vi
     one.put("einstein", "look/a.png", b"no picture at all")
     one.put("einstein", "look/b.svg", b"<svg onload='alert(1)'/>")
     one.put("einstein", "look/c.exe", b"MZ")
+    one.put("einstein", "look/d.pdf", pdf(kids="3 0 R 3 0 R"))
     link, home = await given(one, "look")
     page = await visitor.open(f"{home}/files/a.png")
     assert ("img", f"{home}/content/a.png") in {(tag, values.get("src")) for tag, values in page.tags}
     got = await visitor.send("GET", f"{home}/content/a.png")
     assert (got.headers.get("content-type"), got.headers.get("content-disposition")) == ("image/png", "inline")
     assert "sandbox" in got.headers.get("content-security-policy")
-    assert "onload" in (await visitor.open(f"{home}/files/b.svg")).text  # as text
+    assert f"{home}/files/b.svg" in page.links  # what comes next
+    page = await visitor.open(f"{home}/files/b.svg")
+    assert "onload" in page.text  # as text
+    assert {f"{home}/files/a.png", f"{home}/files/d.pdf"} < set(page.links)
     for path in ("b.svg", "c.exe", "../secret.png", "nothing.png"):
         assert (await visitor.send("GET", f"{home}/content/{path}")).status in (400, 404)
     assert (await visitor.send("GET", f"{home}/files/c.exe")).headers.get("location") == f"{home}/download/c.exe"
-    _, protected = await given(one, "look/a.png", password="open sesame")
-    assert (await visitor.send("GET", f"{protected}/content/")).status == 303
+    _, protected = await given(one, "look/d.pdf", password="open sesame")
     _, drop = await given(one, "look", mode="upload")
-    assert (await visitor.send("GET", f"{drop}/content/a.png")).status == 403
+    for part in ("content", "thumbnail", "page/0"):
+        assert (await visitor.send("GET", f"{protected}/{part}/")).status == 303
+        assert (await visitor.send("GET", f"{drop}/{part}/a.png")).status == 403
     assert (await known(one, link))["downloads"] == 0
+
+
+async def test_pages_of_a_pdf_and_small_pictures_are_shown_and_are_no_more_than_a_client_may_ask_for(
+    one, einstein, visitor, monkeypatch
+):
+    one.put("einstein", "look/d.pdf", pdf(kids="3 0 R 3 0 R"))
+    one.put("einstein", "look/e.png", picture())
+    one.put("einstein", "look/f.png", b"none")
+    _, home = await given(one, "look")
+    _, alone = await given(one, "look/d.pdf")
+    for url, path in ((f"{home}/files/d.pdf", f"{home}/page/{{}}/d.pdf"), (alone, f"{alone}/page/{{}}/")):
+        page = await visitor.open(url)
+        shown = {values["src"] for tag, values in page.tags if tag == "img" and "/page/" in values["src"]}
+        assert shown == {path.format(0), path.format(1)}
+        got = [await visitor.send("GET", path.format(number)) for number in range(3)]
+        assert [(answer.status, answer.headers.get("content-type")) for answer in got[:2]] == [(200, "image/webp")] * 2
+        assert got[2].status == 404
+    assert (await einstein.send("GET", "/page/1/look/d.pdf")).body == got[1].body
+    assert (
+        len(list((one.data / "previews").iterdir())) == 3
+    )  # two pages and that there is no third, for the owner and both links together
+    page = await visitor.open(home)
+    pictures = [values["src"] for tag, values in page.tags if tag == "img" and "/thumbnail/" in values["src"]]
+    assert [(await visitor.send("GET", path)).headers.get("content-type") for path in pictures] == [
+        "image/webp", "image/webp", "image/svg+xml",
+    ]  # fmt: skip
+    monkeypatch.setattr(visitors, "PICTURES", 1)
+    assert (await visitor.send("GET", f"{home}/page/0/d.pdf")).status == 429
+    assert (await visitor.send("GET", pictures[0])).headers.get("cache-control") == "no-store"
+    assert f"{alone}/download" in (await visitor.open(alone)).links
+    assert (await einstein.send("GET", "/page/0/look/d.pdf")).status == 200
+
+
+async def test_a_visitor_sorts_searches_and_pages_through_a_large_folder(one, visitor):
+    for number in range(260):
+        one.put("einstein", f"large/file {number:03}.txt", b"x" * number)
+    one.file("einstein", "large/deep").mkdir()
+    _, home = await given(one, "large")
+    page = await visitor.open(home)
+    assert "1 to 250 of 261" in page.text
+    assert f"{home}/files/file%20249.txt" not in page.links
+    page = await visitor.open(f"{home}?from=250&sort=name")
+    assert "251 to 261 of 261" in page.text
+    assert page.links.index(f"{home}/files/file%20249.txt") < page.links.index(f"{home}/files/file%20259.txt")
+    page = await visitor.open(f"{home}?sort=-size")
+    assert page.links.index(f"{home}/files/deep") < page.links.index(f"{home}/files/file%20259.txt")
+    page = await visitor.open(f"{home}?search=5.TXT&sort=-name")
+    files = [link for link in page.links if link.startswith(f"{home}/files/")]
+    assert (len(files), files[0]) == (26, f"{home}/files/file%20255.txt")
+    page = await visitor.open(f"{home}?search={quote(EVIL)}")
+    assert "Nothing in this folder has" in page.text
+    assert harmless(page)
 
 
 # What ends

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from opencloudmesh.protocol.errors import NotFound, TooManyRequests
 from opencloudmesh.server import pictures, previews
 from opencloudmesh.server.previews import Preview, Previews
 from opencloudmesh.server.trees import Content, Entry
@@ -91,6 +92,27 @@ async def test_pages_of_a_pdf_are_pictures(tmp_path):
     with Image.open(io.BytesIO(found.picture)) as image:
         assert image.height == 160
     assert await made(tmp_path, "a.pdf", data, page=2) is None
+
+
+async def test_our_own_people_wait_for_no_guest(tmp_path, monkeypatch):
+    """While a guest's picture is made, another guest waits, and one of our own people does not."""
+    monkeypatch.setattr(previews, "QUEUE", 0.3)
+    every, slow, done = Previews(tmp_path), asyncio.Event(), Entry("a.png", False, 9, 1, "tag")
+
+    async def never() -> Content:
+        slow.set()
+        return await asyncio.Future()
+
+    async def none() -> Content:
+        raise NotFound("It has gone.")
+
+    hanging = asyncio.create_task(every.get(done, WHO, never, pixels=160, guest=True))
+    await slow.wait()
+    with pytest.raises(TooManyRequests):
+        await every.get(done, WHO, none, pixels=160, guest=True)
+    with pytest.raises(NotFound):
+        await every.get(done, WHO, none, pixels=160)
+    hanging.cancel()
 
 
 HOSTILE = {

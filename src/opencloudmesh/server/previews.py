@@ -13,8 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,13 +52,17 @@ class Previews:
     def __init__(self, data: Path) -> None:
         self._folder = data / "previews"
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._guests = asyncio.Semaphore(AT_ONCE - 1)
         with disk.told():
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    async def get(self, entry: Entry, account: str, read: Read, *, page: int = 0, pixels: int) -> Preview | None:
+    async def get(
+        self, entry: Entry, account: str, read: Read, *, page: int = 0, pixels: int, guest: bool = False
+    ) -> Preview | None:
         """The picture of a file that a tree showed, or None where none can be made. Raises `TooManyRequests`.
 
-        The file is read only where its picture is not there yet; one from elsewhere is kept for the next page.
+        The file is read only where its picture is not there yet; one from elsewhere is kept for the next page. For a
+        `guest` it is made when no other guest's is: our own people wait for them no longer than for one.
         """
         if entry.locked:  # who looks may see that it is there, and no picture that was made for somebody else
             return None
@@ -68,22 +72,13 @@ class Previews:
         kept = self._place(entry, account, f"{page} {pixels}")
         found = await asyncio.to_thread(_read, kept)
         if found is None:
-            try:
-                async with asyncio.timeout(QUEUE):
-                    await self._turns.acquire()
-            except TimeoutError:
-                raise TooManyRequests(
-                    "Too many pictures are being made. Try again in a while.", retry_after=10
-                ) from None
-            try:
-                # A server elsewhere may send a byte now and then, and others wait for the turn.
-                async with asyncio.timeout(PATIENCE):
-                    source = await self._source(read, self._place(entry, account, "source"))
+            async with self._turn(guest=guest):
+                try:  # a server elsewhere may send a byte now and then, and others wait for the turn
+                    async with asyncio.timeout(PATIENCE):
+                        source = await self._source(read, self._place(entry, account, "source"))
+                except TimeoutError:
+                    return None
                 found = await asyncio.to_thread(_made, source, kind, page, pixels) if source else b""
-            except TimeoutError:
-                return None
-            finally:
-                self._turns.release()
             await asyncio.to_thread(_write, kept, found)
         head, _, picture = found.partition(b"\n")
         return Preview(int(head), picture) if picture and head.isdigit() else None
@@ -101,6 +96,20 @@ class Previews:
             if used < since or size > KEPT_BYTES or count > KEPT_FILES:
                 with suppress(OSError):
                     os.unlink(path)
+
+    @asynccontextmanager
+    async def _turn(self, *, guest: bool) -> AsyncIterator[None]:
+        """Around the making of a picture. Raises `TooManyRequests`."""
+        async with AsyncExitStack() as held:
+            try:
+                async with asyncio.timeout(QUEUE):
+                    for turns in (self._guests, self._turns) if guest else (self._turns,):
+                        await held.enter_async_context(turns)
+            except TimeoutError:
+                raise TooManyRequests(
+                    "Too many pictures are being made. Try again in a while.", retry_after=10
+                ) from None
+            yield
 
     async def _source(self, read: Read, kept: Path) -> Path | None:
         """The file on this disk; None where one from elsewhere is larger than it may be."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +30,36 @@ SORTS: dict[str, Callable[[Entry], Any]] = {
 }
 
 AT_ONCE = 250  # entries of a page: a folder of thousands opens as fast
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a page shows of a folder of `count` entries: those from `start` to `end`, sorted and searched as told."""
+
+    entries: list[Entry]
+    count: int
+    start: int
+    sort: str
+    search: str
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry], query: Mapping[str, str]) -> Part:
+        """As the query of the page says: `sort`, `search`, and `from` which entry on."""
+        sort, search = query.get("sort", ""), query.get("search", "").strip()
+        found = arranged(entries, sort, search)
+        start = _start(query.get("from", ""), len(found))
+        shown = found[start : start + AT_ONCE]
+        return cls(shown, len(found), start, sort if sort.removeprefix("-") in SORTS else "name", search)
+
+    @property
+    def end(self) -> int:
+        """Where the part behind this one starts."""
+        return self.start + len(self.entries)
+
+    @property
+    def before(self) -> int:
+        """Where the part before this one starts."""
+        return self.start - AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +93,6 @@ class Around:
 async def folder(visit: Visit, error: OcmError | None = None, doing: str = "") -> Response:
     """What is in a folder, sorted and searched as the query says; `doing` is the form that did not work."""
     path, query = asked(visit), visit.request.query_params
-    sort, search = query.get("sort", ""), query.get("search", "").strip()
     note, entries = "", []
     try:
         entries = await visit.tree.list(path)
@@ -79,9 +108,7 @@ async def folder(visit: Visit, error: OcmError | None = None, doing: str = "") -
         raise Unavailable(note)
     peer = around.peers.get(around.origin.host) if around.origin is not None else None
     note = note or not_reachable(peer)
-    found = arranged(entries, sort, search)
-    start = _start(query.get("from", ""), len(found))
-    lines = [_line(entry, around) for entry in found[start : start + AT_ONCE]]
+    part = Part.of(entries, query)
     return visit.page(
         "folder.html",
         error,
@@ -89,12 +116,8 @@ async def folder(visit: Visit, error: OcmError | None = None, doing: str = "") -
         has_thumbnail=has_thumbnail,
         path=path,
         crumbs=crumbs(path),
-        lines=lines,
-        start=start,
-        count=len(found),
-        at_once=AT_ONCE,
-        sort=sort if sort.removeprefix("-") in SORTS else "name",
-        search=search,
+        part=part,
+        lines=[_line(entry, around) for entry in part.entries],
         doing=doing,
         around=around,
         arrived=await asyncio.to_thread(visit.context.partials.sizes, [row.id for row in around.unfinished]),

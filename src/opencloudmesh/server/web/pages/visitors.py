@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,10 +23,11 @@ from opencloudmesh.protocol.public_links import lead
 from opencloudmesh.server import links, locks
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
+from opencloudmesh.server.previews import Preview
 from opencloudmesh.server.trees import READ, WRITE, Entry, Tree, check_name, clean_path, free_name, join, parent
 from opencloudmesh.server.views import ASK_PATH, LINK_PATH
 from opencloudmesh.server.web import dav
-from opencloudmesh.server.web.auth import Doors
+from opencloudmesh.server.web.auth import Doors, visitor_of
 from opencloudmesh.server.web.linked import (
     HIDDEN,
     REMEMBERED,
@@ -35,16 +37,19 @@ from opencloudmesh.server.web.linked import (
     read_address,
     remembered,
     remembers,
+    slow_down,
     take,
 )
 from opencloudmesh.server.web.pages.archive import attachment, packed
 from opencloudmesh.server.web.pages.ask import ask_for
-from opencloudmesh.server.web.pages.files import arranged, crumbs
+from opencloudmesh.server.web.pages.files import Part, crumbs
 from opencloudmesh.server.web.pages.forms import Upload, read_form, skip_form
-from opencloudmesh.server.web.pages.kinds import INLINE, shown_as
+from opencloudmesh.server.web.pages.kinds import INLINE, has_thumbnail, shown_as
 from opencloudmesh.server.web.pages.login import Endpoint, check_request
-from opencloudmesh.server.web.pages.looking import beginning, inline
+from opencloudmesh.server.web.pages.looking import Pictures, inline, one_page, seen, small
 from opencloudmesh.server.web.pages.visits import DONE, Look, patient, redirect
+
+PICTURES = 600  # of one client within a minute: a few folders full
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,27 +107,38 @@ async def show(guest: Guest) -> Response:
 
 
 async def _at(guest: Guest, path: str, error: OcmError | None = None, **values: Any) -> Response:
-    may, entries = links.MODES[guest.link.mode], list[Entry]()
+    may = links.MODES[guest.link.mode]
     if guest.link.mode == links.UPLOAD:
         return guest.page("drop.html", error)
     entry = await guest.tree.stat(path)
-    if entry.is_folder:
-        entries = await guest.tree.list(path)
-    how = _shown_as(guest, entry)
-    if path and not entry.is_folder and not how:
+    owned = _owned(guest, entry)
+    if path and not entry.is_folder and not shown_as(owned):
         return redirect(f"{guest.home}/download/{path}")
-    text, cut = await beginning(guest.tree, entry) if how == "text" else ("", False)
+    entries = await guest.tree.list(path) if entry.is_folder else []
     return guest.page(
         "given.html", error, entry=entry, name=guest.name, path=path, crumbs=crumbs(path),
-        entries=arranged(entries, "", ""), may_write=WRITE in may, how=how, text=text, cut=cut,
-        **{"doing": "", **values},
+        part=Part.of(entries, guest.request.query_params), may_write=WRITE in may,
+        seen=None if entry.is_folder else await seen(guest.tree, entry, shown_as(owned), _pictures(guest, entry)),
+        shown_as=shown_as, has_thumbnail=has_thumbnail, **{"doing": "", **values},
     )  # fmt: skip
 
 
-def _shown_as(guest: Guest, entry: Entry) -> str:
-    """How a file is shown on its page; a PDF, which has to be made into pictures for that, only to our own people."""
-    how = shown_as(entry if entry.path else structs.replace(entry, path=guest.name))
-    return "" if how == "pdf" else how
+def _owned(guest: Guest, entry: Entry) -> Entry:
+    """An entry at the path that it has among its owner's files, which has a name also where the link is to a file."""
+    return structs.replace(entry, path=join(guest.tree.base, entry.path))
+
+
+def _pictures(guest: Guest, entry: Entry) -> Pictures:
+    """Those that the owner sees. Making them is bounded: visitors take none of our own people's turns."""
+    who = visitor_of(guest.request, guest.context.config.trusted_proxies)
+
+    async def get(number: int, pixels: int) -> Preview | None:
+        slow_down(guest.context, {f"pictures {who}": PICTURES})
+        read = partial(guest.tree.read, entry.path)
+        owned, account = _owned(guest, entry), guest.link.account
+        return await guest.context.previews.get(owned, account, read, page=number, pixels=pixels, guest=True)
+
+    return get
 
 
 async def download(guest: Guest) -> Response:
@@ -141,6 +157,17 @@ async def content(guest: Guest) -> Response:
     if ending not in INLINE:
         raise NotFound("This is not shown here.")
     return inline(await _served(guest, "content"), ending)
+
+
+async def thumbnail(guest: Guest) -> Response:
+    """A small picture of a file, as on the pages of our own people."""
+    return await small(_pictures(guest, await guest.tree.stat(guest.path)))
+
+
+async def page(guest: Guest) -> Response:
+    """A page of a PDF, as a picture."""
+    entry = await guest.tree.stat(guest.path)
+    return await one_page(_owned(guest, entry).name, guest.request.path_params["page"], _pictures(guest, entry))
 
 
 async def _served(guest: Guest, below: str) -> Response:
@@ -274,6 +301,8 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/download", download),
     ("GET", "/download/{path:path}", download),
     ("GET", "/content/{path:path}", content),
+    ("GET", "/thumbnail/{path:path}", thumbnail),
+    ("GET", "/page/{page:int}/{path:path}", page),
     ("GET", "/archive/{path:path}", download_all),
     ("POST", "/upload/{path:path}", upload),
     ("POST", "/folder/{path:path}", make_folder),
