@@ -10,7 +10,7 @@ from tests.browsing import EVIL, Browser, harmless
 from tests.mesh import PASSWORD, basic
 from tests.phones import protect, sign_in, ticket
 
-from opencloudmesh.server import accounts, factors
+from opencloudmesh.server import accounts, audit, factors
 
 
 async def test_signing_in_asks_for_the_second_factor_that_was_set_up(one, einstein):
@@ -131,6 +131,50 @@ async def test_nobody_sees_or_ends_what_is_of_others(two, marie):
     await two.api("DELETE", f"app-passwords/{password['id']}", who="marie", status=204)
     await two.api("DELETE", f"sessions/{session['id']}", who="marie", status=204)
     assert (await marie.send("GET", "/files/")).status == 303
+
+
+async def test_a_person_changes_their_password_and_is_signed_out_elsewhere(one, einstein):
+    laptop = Browser(one)
+    await laptop.sign_in("einstein")
+    for name in ("laptop", "phone"):
+        page = await einstein.submit("/settings/security/passwords", name=name)
+    program = {"Authorization": basic("einstein", re.findall(r'aria-labelledby="secret">([^<]+)<', page.html)[0])}
+    form = {"password": PASSWORD, "new": "radioactivity", "again": "radioactivity"}
+    before = one.stored()
+    for wrong, status in (
+        ({"password": "wrong"}, 401), ({"new": "other than that"}, 400), ({"new": "short", "again": "short"}, 400),
+        ({"password": ""}, 401), ({"new": "", "again": ""}, 400),
+    ):  # fmt: skip
+        page = await einstein.submit("/settings/security/password", status, **form | wrong)
+        assert PASSWORD not in page.html
+    assert one.stored() == before
+    old = dict(einstein.cookies)
+    page = await einstein.submit("/settings/security/password", **form)
+    assert "You were signed out everywhere but here." in page.text
+    assert einstein.cookies != old
+    thief = Browser(one)
+    thief.cookies = old
+    for browser in (thief, laptop):
+        assert (await browser.send("GET", "/files/")).status == 303
+    await Browser(one).sign_in("einstein", status=401)
+    await Browser(one).sign_in("einstein", "radioactivity")
+    assert (await one.request("PROPFIND", "/dav/files/einstein/", program)).status == 207
+    form = {"password": "radioactivity", "new": PASSWORD, "again": PASSWORD, "programs": "yes"}
+    await einstein.submit("/settings/security/password", **form)
+    assert (await one.request("PROPFIND", "/dav/files/einstein/", program)).status == 401
+    said = [row.reason for row in one.rows(audit.listing, account="einstein")]
+    assert "chose another password, and took back all app passwords" in said
+    assert "radioactivity" not in str(one.stored()) + "".join(one.log)
+
+
+async def test_a_new_password_of_somebody_with_a_second_factor_keeps_it(one, einstein):
+    phone = await protect(einstein)
+    form = {"password": PASSWORD, "new": "radioactivity", "again": "radioactivity"}
+    await einstein.submit("/settings/security/password", **form)
+    assert {row["secondFactor"] for row in await _sessions(einstein)} == {True}
+    page = await Browser(one).sign_in("einstein", "radioactivity")
+    assert "One more step" in page.text
+    await Browser(one).submit("/login/second", ticket=ticket(page.html), code=phone.code())
 
 
 async def test_a_new_password_ends_a_sign_in_that_is_half_way(one, einstein):

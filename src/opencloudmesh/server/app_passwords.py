@@ -60,6 +60,11 @@ def revoke(tx: Tx, account: str, password_id: str) -> None:
         raise NotFound("There is no such app password.")
 
 
+def revoke_all(tx: Tx, account: str) -> None:
+    """None of the person's opens anything any more."""
+    tx.run(app_passwords.delete().where(app_passwords.c.account == account))
+
+
 _BY_DIGEST = sa.select(app_passwords).where(
     app_passwords.c.digest == sa.bindparam("given"), app_passwords.c.account == sa.bindparam("whose")
 )

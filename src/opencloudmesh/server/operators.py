@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from opencloudmesh.protocol.errors import Conflict, Forbidden, NotFound
 from opencloudmesh.server import (
     accounts,
+    app_passwords,
     asked,
     audit,
     departures,
@@ -94,6 +95,17 @@ def take_welcome(tx: Tx, secret: str, password_hash: str, *, account_id: str = "
     accounts.set_password(tx, account.id, password_hash)
     _record(tx, account.id, "chose a password by a link", "")
     return account
+
+
+def choose_password(tx: Tx, account_id: str, password_hash: str, *, programs: bool) -> None:
+    """Somebody has chosen another password for themself. With `programs`, their app passwords end as their sessions do.
+
+    Raises `NotFound`.
+    """
+    accounts.set_password(tx, account_id, password_hash)
+    if programs:
+        app_passwords.revoke_all(tx, account_id)
+    _record(tx, account_id, "chose another password" + (", and took back all app passwords" if programs else ""), "")
 
 
 def remove(tx: Tx, account_id: str, *, by: str = "") -> None:

@@ -156,6 +156,7 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/settings/security/passkeys/new", passkeys.begin),
     ("POST", "/settings/security/passkeys", passkeys.add),
     ("POST", "/settings/security/passkeys/{id}/remove", passkeys.remove),
+    ("POST", "/settings/security/password", security.change_password),
     ("POST", "/settings/security/passwords", security.make_password),
     ("POST", "/settings/security/passwords/{id}/revoke", security.revoke_password),
     ("POST", "/settings/security/sessions/end", security.end_sessions),

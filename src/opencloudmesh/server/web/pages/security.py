@@ -11,10 +11,11 @@ import segno
 from markupsafe import Markup
 from starlette.responses import Response
 
-from opencloudmesh.protocol.errors import FieldError, Invalid, OcmError
-from opencloudmesh.server import accounts, app_passwords, factors, passkeys, sessions
+from opencloudmesh.protocol.errors import FieldError, Invalid, OcmError, Unauthenticated
+from opencloudmesh.server import accounts, app_passwords, factors, operators, passkeys, sessions
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.web.pages.cookies import shown
+from opencloudmesh.server.web.auth import hash_password
+from opencloudmesh.server.web.pages.cookies import enter, shown
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.visits import Visit, redirect
 from opencloudmesh.server.web.security import device
@@ -46,6 +47,27 @@ async def show(visit: Visit, error: OcmError | None = None) -> Response:
         device=device,
         active="security",
     )
+
+
+async def change_password(visit: Visit) -> Response:
+    """Another password: they are signed out everywhere but here, where a new session begins."""
+    form, account, context = await read_form(visit.request), visit.account, visit.context
+    try:
+        if form.get("new") != form.get("again"):
+            raise Invalid("The two passwords differ.", fields=[FieldError("password", "INVALID")])
+        proved = await visit.doors.check(account.id, form.get("password", ""), visit.request)
+        stored = await hash_password(form.get("new", ""))
+
+        def store(tx: Tx) -> None:
+            if accounts.stored_password(tx, account.id) != proved.stored:
+                raise Unauthenticated("Your password has just been changed. Sign in with the new one.")
+            operators.choose_password(tx, account.id, stored, programs=form.get("programs") == "yes")
+
+        await context.database.write(store)
+    except OcmError as error:
+        return await show(visit, error)
+    place = f"{PLACE}?done=password-changed"
+    return await enter(context, visit.request, account.id, place, strong=account.strong, stored=stored)
 
 
 # The app on a phone

@@ -91,6 +91,7 @@ DONE = {
     "factor-off": "The second factor is off. Signing in asks only for your password.",
     "passkey-added": "The passkey was added. You can sign in with it alone.",
     "passkey-removed": "The passkey was removed. Nobody gets in with it any more.",
+    "password-changed": "Your password was changed. You were signed out everywhere but here.",
     "password-removed": "The app password was removed. Nothing gets in with it any more.",
     "session-ended": "Signed out there.",
     "copying": "It is being copied. This page shows how far it is.",

@@ -34,7 +34,9 @@ for (const source of document.querySelectorAll("[data-copies]")) {
 }
 
 /* What is behind "#" is for the page after signing in: the link page of another cloud may have led here. */
-for (const form of document.querySelectorAll("form[action^='/login']")) form.action += location.hash;
+for (const form of document.querySelectorAll("form[action^='/login']")) {
+  form.setAttribute("action", form.getAttribute("action") + location.hash);
+}
 
 /* A page that only leads on. */
 for (const form of document.querySelectorAll("form[data-submits]")) form.submit();
