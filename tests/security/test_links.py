@@ -144,7 +144,7 @@ async def test_a_link_inside_is_not_asked(pair: list[Server], link: str) -> None
         before = two.stored()
         account = two.rows(accounts.get, "marie")
         with pytest.raises(PeerError):
-            await public_links.ask(context, account, link, "")
+            await public_links.take(context, account, link, "")
         assert two.stored() == before
         assert not [line for line in two.log if " out " in line]
 

@@ -43,13 +43,14 @@ class Candidate:
     root_url: str
     scheme: str
     credential: str = field(repr=False)
+    password: str = field(default="", repr=False)  # of a public link; there is none of a share
 
     @property
     def authorization(self) -> str:
         """The header field."""
         if self.scheme == BEARER:
             return f"{BEARER} {self.credential}"
-        return f"{BASIC} {base64.b64encode(f'{self.credential}:'.encode()).decode()}"  # an empty password
+        return f"{BASIC} {base64.b64encode(f'{self.credential}:{self.password}'.encode()).decode()}"
 
     def client(self, network: Network, *, timeouts: Timeouts = TIMEOUTS) -> DavClient:
         """A client that goes this way."""
@@ -72,6 +73,11 @@ def candidates(
     if not must_exchange:
         ways += [(place, scheme, secret) for place, scheme in (URI if uri else LEGACY)]
     return list(dict.fromkeys(_usable(places, ways)))
+
+
+def link_way(peer: Discovery, token: str, password: str) -> Candidate:
+    """The way in to what a public link shows: ownCloud takes its token at the same root as the secrets of shares."""
+    return Candidate(peer.webdav_url, BASIC, token, password)
 
 
 async def probe(

@@ -40,7 +40,7 @@ MAX_ETAG = 40  # characters; Nextcloud cuts at the same length
 MAX_SIZE = 2**63 - 1
 
 READ, WRITE, SHARE = "read", "write", "share"
-OCS_UPDATE, OCS_CREATE, OCS_SHARE = 2, 4, 16  # bits of the number that Nextcloud and ownCloud give
+OCS_READ, OCS_UPDATE, OCS_CREATE, OCS_SHARE = 1, 2, 4, 16  # bits of the number that Nextcloud and ownCloud give
 
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _ETAG = re.compile(rf"[\x21\x23-\x7e]{{1,{MAX_ETAG}}}")
@@ -99,7 +99,8 @@ class Resource:
         """The order is Nextcloud's, for the same three properties; a peer that gives none lets us try everything."""
         bits = _size(self._text(OCS + "share-permissions"))
         if bits is not None:
-            return _known(bits & (OCS_UPDATE | OCS_CREATE), bits & OCS_SHARE)
+            known = _known(bits & (OCS_UPDATE | OCS_CREATE), bits & OCS_SHARE)
+            return known if bits & OCS_READ or not bits else known - {READ}  # ownCloud's links to upload by
         listed = _list(self._text(OCM + "share-permissions"))
         if listed is not None:
             return _known(WRITE in listed, SHARE in listed)

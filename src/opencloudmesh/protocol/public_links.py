@@ -14,11 +14,14 @@ from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from opencloudmesh.protocol.address import normalise_host
 from opencloudmesh.protocol.errors import FieldError, Invalid
+from opencloudmesh.protocol.fields import Fields
+from opencloudmesh.protocol.shares import read_name
 
 LED_TO = "/index.php/apps/files"  # where the link pages of Nextcloud and ownCloud lead their visitors' browsers
 END_POINT = "/index.php/apps/federatedfilesharing/createFederatedShare"
 MAX_LENGTH = 4096  # characters of a link
 MAX_TOKEN = 255
+MAX_WORD = 255  # characters of a name
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,255}")
 _BASE = re.compile(r"[A-Za-z0-9._~/-]*")
@@ -26,11 +29,17 @@ _BASE = re.compile(r"[A-Za-z0-9._~/-]*")
 
 @dataclass(frozen=True, slots=True)
 class PublicLink:
-    """`host` as in OCM Addresses; `path` is below which the server is installed there, "" for most."""
+    """`host` as in OCM Addresses; `path` is below which the server is installed there, "" for most.
+
+    What it is called and whose it is, "" where that is not said, are the words of whoever wrote the link.
+    """
 
     host: str
     path: str
     token: str = field(repr=False)
+    name: str = ""
+    owner: str = ""
+    owner_name: str = ""
 
 
 def parse(text: str) -> PublicLink:
@@ -44,16 +53,20 @@ def parse(text: str) -> PublicLink:
     if len(text) > MAX_LENGTH:
         raise wrong
     try:
-        said = parse_qs(urlsplit(text).fragment)
-        remote, token = said.get("remote", [""])[0], said.get("token", [""])[0]
+        parts = urlsplit(text)
+        said = {name: values[0] for name, values in parse_qs(parts.fragment or parts.query).items()}
+        remote, token = said.get("remote", ""), said.get("token", "")
         if not remote or not token:
-            remote, token = _of_page(text)
+            said, (remote, token) = {}, _of_page(text)
     except ValueError:
         raise wrong from None
     _, host, path = _server(remote, wrong)
     if not _TOKEN.fullmatch(token):
         raise wrong
-    return PublicLink(host, path, token)
+    owner, owner_name = (_word(said.get(name, "")) for name in ("owner", "ownerDisplayName"))
+    named = Fields(said)
+    name = read_name(named)
+    return PublicLink(host, path, token, "" if named.errors else name, owner, owner_name)
 
 
 def lead(cloud: str, remote: str, token: str, *, owner: str, name: str, protected: bool) -> str:
@@ -73,6 +86,11 @@ def lead(cloud: str, remote: str, token: str, *, owner: str, name: str, protecte
 def form(link: PublicLink, share_with: str, password: str) -> dict[str, str]:
     """What the link's server is asked by the server of whoever wants it."""
     return {"token": link.token, "shareWith": share_with, "password": password}
+
+
+def _word(text: str) -> str:
+    """What can be shown of a name that somebody wrote into a link."""
+    return text if text.isprintable() and len(text) <= MAX_WORD else ""
 
 
 def _of_page(text: str) -> tuple[str, str]:

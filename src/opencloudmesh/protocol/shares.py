@@ -64,7 +64,7 @@ class NewShare:
         shared_by = fields.address("sharedBy") if fields.values.get("sharedBy") is not None else sender
         share = cls(
             share_with=fields.address("shareWith"),
-            name=_name(fields),
+            name=read_name(fields),
             provider_id=fields.identifier("providerId"),
             owner=owner,
             sender=sender,
@@ -196,7 +196,7 @@ def encode_protocol(webdav: WebDav, form: Encoding) -> dict[str, Any]:
     return forms[form.protocol]
 
 
-def _name(fields: Fields) -> str:
+def read_name(fields: Fields) -> str:
     """The name of the resource, which is to become a name in a tree: never a path.
 
     ownCloud and old Nextcloud write "/name": one leading slash is dropped.

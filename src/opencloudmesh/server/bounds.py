@@ -16,6 +16,8 @@ from opencloudmesh.protocol.protocols import MUST_USE_MFA, PERMISSIONS, READ
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import received, shares
 
+LINK = "link"  # in `received.verified`: nobody shared it with the person, who took it from a public link
+
 Row = sa.Row[Any]
 
 
@@ -90,9 +92,11 @@ def of_share(row: Row) -> Bounds:
 def of_received(row: Row) -> Bounds:
     """What a received share gives: as its sender said, or, where that said nothing, as was seen over WebDAV.
 
-    Shares of version 1.0 have no `uri` and name no permissions (Nextcloud, ownCloud).
+    Shares of version 1.0 have no `uri` and name no permissions (Nextcloud, ownCloud). What a link shows is never shared
+    on, so that is not among its permissions: whoever is to have it gets the link.
     """
-    said = row.permissions if row.uri or row.entry is None else row.entry["permissions"]
+    told = row.uri or row.entry is None or row.verified == LINK
+    said = row.permissions if told else row.entry["permissions"]
     return Bounds(frozenset(said), row.expiration, _passed_on(row))
 
 

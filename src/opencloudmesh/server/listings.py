@@ -13,7 +13,7 @@ from opencloudmesh.client.multistatus import RemoteEntry
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import listings, received
 from opencloudmesh.server.subtrees import at_or_below
-from opencloudmesh.server.trees import Entry, join, parent
+from opencloudmesh.server.trees import SHARE, Entry, join, parent
 
 Seen = dict[str, Any]  # an entry as JSON
 Children = list[Seen]
@@ -21,9 +21,13 @@ Children = list[Seen]
 MAX_KEPT = 10_000  # entries of one folder that are kept
 
 
-def root_columns(found: RemoteEntry) -> dict[str, Any]:
-    """The columns of `received` that tell of the root. The type as told may be wrong: Nextcloud says "file" of all."""
-    return {"entry": seen(found), "resource_type": "folder" if found.is_folder else "file"}
+def root_columns(found: RemoteEntry, *, link: bool = False) -> dict[str, Any]:
+    """The columns of `received` that tell of the root. The type as told may be wrong: Nextcloud says "file" of all.
+
+    Of what a public link shows nobody else says what may be done with it.
+    """
+    columns = {"entry": seen(found), "resource_type": "folder" if found.is_folder else "file"}
+    return {**columns, "permissions": sorted(found.permissions - {SHARE})} if link else columns
 
 
 def seen(found: RemoteEntry) -> Seen:

@@ -31,6 +31,7 @@ REQUEST, ASKED, COPY = "request", "asked", "copy"
 
 OFFERED, ADDED, CHANGED, ENDED = "share-offered", "share-added", "share-changed", "share-ended"
 EXPIRED, GONE, CUT, UNGROUPED = "share-expired", "share-gone", "share-cut", "share-ungrouped"
+LINK_GONE = "link-gone"
 ACCEPTED, DECLINED, LEFT = "my-share-accepted", "my-share-declined", "my-share-left"
 FAILING, FAILED = "my-share-failing", "my-share-failed"
 MY_EXPIRED, MY_CUT, MY_LOST = "my-share-expired", "my-share-cut", "my-share-lost"
@@ -47,6 +48,7 @@ EVENTS = {
     ENDED: Event(RECEIVED, "{who} no longer shares “{name}” with you."),
     EXPIRED: Event(RECEIVED, "The time is over for which {who} shared “{name}” with you."),
     GONE: Event(RECEIVED, "“{name}”, which {who} shared with you, is not there any more."),
+    LINK_GONE: Event(RECEIVED, "“{name}”, which you took from a public link of {who}, is not there any more."),
     UNGROUPED: Event(RECEIVED, "“{name}” of {who} is not yours any more: you are no longer in the group that had it."),
     CUT: Event(RECEIVED, "This cloud no longer exchanges anything with the cloud of {who}; “{name}” is gone."),
     ACCEPTED: Event(SHARE, "{who} accepted “{name}”."),

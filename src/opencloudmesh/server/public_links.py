@@ -1,24 +1,42 @@
 """Taking along what a public link of another cloud shows: the other gesture of a person that waits for another server.
 
-The link's server is asked to share it with the person's own address; if it does, the share arrives as any other, and
-the person is asked whether they want it. Nothing is stored here, the link's password least of all.
+The link's server is asked to share it with the person's own address (Nextcloud's way, and ours); if it does, the share
+arrives as any other, and the person is asked whether they want it. A server that speaks OCM but knows no such message
+is taken for an ownCloud: the link is opened over WebDAV, and kept (`links_elsewhere`). Else nothing is stored here, the
+link's password least of all.
 """
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 from opencloudmesh.client import peer as client
+from opencloudmesh.client.access import link_way
 from opencloudmesh.protocol import public_links as messages
 from opencloudmesh.protocol.address import Address
-from opencloudmesh.protocol.errors import BadAnswer, FieldError, Forbidden, Invalid, OcmError, Refused
-from opencloudmesh.server import audit, policy
+from opencloudmesh.protocol.discovery import Discovery
+from opencloudmesh.protocol.errors import BadAnswer, FieldError, Forbidden, Invalid, NotFound, OcmError, Refused
+from opencloudmesh.protocol.protocols import READ
+from opencloudmesh.server import audit, links_elsewhere, listings, policy, received
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 
 PER_MINUTE = 20  # links of one person
+PREFIX = 8  # characters of a token that stand for it where guesses at its password are counted
 
 
-async def ask(context: Context, account: Account, link: str, password: str) -> str:
-    """Asks the server of a link for a share; its host.
+ASK_THEM = "You can ask the one who gave you the link to share it with your address."
+
+
+class Taken(NamedTuple):
+    """The host of a link, and the row of `received` that is kept of it; None where a share is on its way."""
+
+    host: str
+    kept: received.Row | None
+
+
+async def take(context: Context, account: Account, link: str, password: str) -> Taken:
+    """What is behind a link is to be among the person's files.
 
     Raises `Invalid` for what is no link or one of our own, `Forbidden` where that server does not want to or the policy
     does not, `TooManyRequests`, `BadAnswer` for a server that cannot, and what `Lookup.discover` raises.
@@ -31,30 +49,67 @@ async def ask(context: Context, account: Account, link: str, password: str) -> s
     context.limits.check(key, PER_MINUTE, "These were too many links. Wait a minute.")
     context.limits.count(key, PER_MINUTE)
     async with context.audited():
-        await context.database.read(lambda tx: policy.refuse_denied(tx, "share", host, "in"))
+        await context.database.read(lambda tx: policy.refuse_denied(tx, "share", host, "in", "out"))
     try:
         # Whoever can sign in here makes us ask no more strange servers than a stranger can.
         peer = await context.lookup.discover(host, asker=f"account {account.id}")
-        me = _address(account, config.public_url, config.own_host)
-        await client.ask_for_link(context.network, peer.base_url + wanted.path, messages.form(wanted, me, password))
+        with context.limits.attempt(key, f"{host} {wanted.token[:PREFIX]}", (Forbidden,)):
+            if await _ask(context, account, peer, wanted, password):
+                await _record(context, account, host, "done", "Asked for what is behind a public link.")
+                return Taken(host, None)
+            seen = await _look(context, account, peer, wanted, password)
+    except policy.Denied:
+        raise
     except OcmError as error:
         refusal = _told(error, host)
         await _record(context, account, host, "refused", refusal.message)
         raise refusal from None
-    await _record(context, account, host, "done", "Asked for what is behind a public link.")
-    return host
+    exists = context.storage.exists
+    keep = links_elsewhere.keep
+    row = await context.commit(lambda tx: keep(tx, account.id, wanted, password=password, seen=seen, exists=exists))
+    return Taken(host, row)
+
+
+async def _ask(
+    context: Context, account: Account, peer: Discovery, link: messages.PublicLink, password: str
+) -> bool:  # fmt: skip
+    """Asks for a share; False where the server knows no such message. Raises `Forbidden` where it refuses."""
+    me = _address(account, context.config.public_url, context.config.own_host)
+    try:
+        await client.ask_for_link(context.network, peer.base_url + link.path, messages.form(link, me, password))
+    except BadAnswer:
+        return False
+    except Refused as error:
+        if error.peer_status == 400:
+            raise Forbidden(f"{error.message} Is the password right, and does the link still lead anywhere?") from None
+        return False
+    return True
+
+
+async def _look(
+    context: Context, account: Account, peer: Discovery, link: messages.PublicLink, password: str
+) -> dict[str, Any]:  # fmt: skip
+    """What a link shows, as columns of `received`. Raises `Forbidden` where it shows nothing by that password."""
+    async with context.audited():
+        await context.database.read(lambda tx: links_elsewhere.admit(tx, account.id, link.host))
+    way = link_way(peer, link.token, password)
+    try:
+        root = await way.client(context.network).stat("")
+    except (NotFound, Refused) as error:
+        if isinstance(error, Refused) and error.peer_status != 401:
+            raise
+        why = "its password is another" if password else "it has a password"
+        told = f"{link.host} does not open this link: {why}, or it has ended. {ASK_THEM}"
+        raise Forbidden(told) from None
+    if READ not in root.permissions:
+        raise Forbidden("This link shows nothing that could be taken: one can only upload by it.")
+    return {**listings.root_columns(root, link=True), "access": {"url": way.root_url, "scheme": way.scheme}}
 
 
 def _told(error: OcmError, host: str) -> OcmError:
     """What went wrong, for the person."""
-    if isinstance(error, Refused) and error.peer_status == 400:
-        return Forbidden(f"{error.message} Is the password right, and does the link still lead anywhere?")
     if isinstance(error, (Refused, BadAnswer)):
-        message = (
-            f"{host} does not give away what is behind its links. Ask the one who gave you the link to share it with "
-            "your address."
-        )
-        return BadAnswer(message, detail=error.message)
+        return BadAnswer(f"{host} does not give away what is behind its links. {ASK_THEM}", detail=error.message)
     return error
 
 

@@ -5,6 +5,9 @@ side changes what may be done with it: what is stored of permissions is for disp
 
 A share for a group of ours is a row for each member, who accepts or declines for themself. For its sender it is one
 share: `together`.
+
+What somebody took from a public link (`links_elsewhere`) is a row too, and accepted from the first. Nobody at the other
+side knows of it: no message is about it, and when it is left, nothing of it stays.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import sqlalchemy as sa
 from opencloudmesh.protocol.errors import Conflict, NotFound
 from opencloudmesh.protocol.notifications import SHARE_ACCEPTED, SHARE_DECLINED
 from opencloudmesh.server import audit, bounds, contacts, locks, news, outbox, passing_on, properties
+from opencloudmesh.server.bounds import LINK
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import groups, received
 from opencloudmesh.server.subtrees import at_or_below
@@ -63,6 +67,7 @@ _WITH_SENDER = sa.select(
     contacts.exists(received.c.account, received.c.sender).label("known"),
     _GROUP_NAME.label("group_name"),
 )
+_OFFERED = sa.select(received).where(received.c.verified != LINK)  # of which there may be messages
 _BY_ID = _WITH_SENDER.where(received.c.id == sa.bindparam("received"))
 
 
@@ -123,7 +128,7 @@ def accept(
     row = get(tx, received_id, account=account)
     if row.state == ACCEPTED:
         return row
-    changed = _change(tx, row, "accepted", path=_free_path(tx, row, exists) if is_tree(row) else None)
+    changed = _change(tx, row, "accepted", path=free_path(tx, row.account, row.name, exists) if is_tree(row) else None)
     contacts.shared(tx, row.account, row.sender, name=row.sender_name)
     _tell(tx, row, SHARE_ACCEPTED)
     # Whether it is a file or a folder is seen only at the sender: Nextcloud says "file" for both.
@@ -135,6 +140,8 @@ def accept(
 def decline(tx: Tx, received_id: str, *, account: str | None = None) -> Row:
     """The person does not want the share, or leaves it: it is gone at once and the sender is told."""
     row = get(tx, received_id, account=account)
+    if row.verified == LINK:
+        return _drop(tx, row)
     if row.state == DECLINED:
         return row
     changed = _change(tx, row, "declined", path=None)
@@ -145,6 +152,9 @@ def decline(tx: Tx, received_id: str, *, account: str | None = None) -> Row:
 def remove(tx: Tx, received_id: str, *, account: str | None = None) -> None:
     """The person takes it off their list, in whatever state it is; a sender who counts on us is told."""
     row = get(tx, received_id, account=account)
+    if row.verified == LINK:
+        _drop(tx, row)
+        return
     if row.state in OPEN:
         _tell(tx, row, SHARE_DECLINED)
     _change(tx, row, "removed", path=None)
@@ -209,7 +219,7 @@ def gone(tx: Tx, received_id: str) -> None:
     """It is confirmed that the share is not there any more, while its server is well: it has ended."""
     reason = "Its own address says that it is not there any more."
     for row in together(tx, get(tx, received_id)):
-        unshared(tx, row, news.GONE)
+        unshared(tx, row, news.LINK_GONE if row.verified == LINK else news.GONE)
         audit.record(tx, "share", "in", host=row.host, account=row.account, subject=row.id, reason=reason)
 
 
@@ -233,13 +243,13 @@ def mounted_over(tx: Tx, account: str, path: str) -> Row | None:
 
 def told_by(tx: Tx, host: str, provider_id: str) -> Row | None:
     """The share that a host calls by its providerId; the newest of several."""
-    query = sa.select(received).where(received.c.host == host, received.c.provider_id == provider_id)
+    query = _OFFERED.where(received.c.host == host, received.c.provider_id == provider_id)
     return tx.one(query.order_by(received.c.created.desc(), received.c.id).limit(1))
 
 
 def with_secret(tx: Tx, provider_id: str, secret: str) -> Row | None:
     """The share that an unsigned message means: the one with that secret."""
-    for row in tx.all(sa.select(received).where(received.c.provider_id == provider_id)):
+    for row in tx.all(_OFFERED.where(received.c.provider_id == provider_id)):
         if hmac.compare_digest(row.secret.encode(), secret.encode()):
             return row
     return None
@@ -250,15 +260,23 @@ def is_tree(row: Row) -> bool:
     return bool({"webdav", "datatx"} & set(row.protocols))
 
 
-def _free_path(tx: Tx, row: Row, exists: Callable[[str, str], bool]) -> str:
+def free_path(tx: Tx, account: str, name: str, exists: Callable[[str, str], bool]) -> str:
     """`Shares/<name>`, with a number behind the name where that is taken."""
-    query = sa.select(received.c.path).where(received.c.account == row.account, received.c.path.is_not(None))
+    query = sa.select(received.c.path).where(received.c.account == account, received.c.path.is_not(None))
     taken = {path.casefold() for (path,) in tx.all(query)}
-    number, path = 1, join(FOLDER, row.name)
-    while path.casefold() in taken or exists(row.account, path):
+    number, path = 1, join(FOLDER, name)
+    while path.casefold() in taken or exists(account, path):
         number += 1
-        path = join(FOLDER, numbered(row.name, number))
+        path = join(FOLDER, numbered(name, number))
     return path
+
+
+def _drop(tx: Tx, row: Row) -> Row:
+    """What was taken from a link is left."""
+    outbox.drop(tx, row.id)
+    changed = _change(tx, row, "removed", path=None)
+    tx.run(received.delete().where(received.c.id == row.id))
+    return changed
 
 
 def _tell(tx: Tx, row: Row, kind: str) -> None:

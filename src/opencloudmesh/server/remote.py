@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from opencloudmesh.client.access import Candidate, Gone, candidates, probe
+from opencloudmesh.client.access import Candidate, Gone, candidates, link_way, probe
 from opencloudmesh.client.dav import DavClient
 from opencloudmesh.client.multistatus import RemoteEntry, etag_of
 from opencloudmesh.client.network import Network
@@ -36,6 +36,7 @@ from opencloudmesh.protocol.errors import (
 from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, MUST_USE_MFA
 from opencloudmesh.protocol.tokens import TokenResponse, is_invalid_grant
 from opencloudmesh.server import listings, locks, passing_on, peers, policy, properties, received, shares
+from opencloudmesh.server.bounds import LINK
 from opencloudmesh.server.database import Database, Tx
 from opencloudmesh.server.trees import ALL, Content, Entry, Quota, join
 
@@ -110,7 +111,7 @@ class RemoteTree:
         """One entry as it is. What the root is gets kept."""
         found = await self._ask(lambda dav: dav.stat(path), root=not path)
         if not path:
-            await self._keep(listings.root_columns(found))
+            await self._keep(self._root_columns(found))
         return listings.entry(path, listings.seen(found))
 
     async def look_into(self, path: str) -> Entries:
@@ -119,7 +120,7 @@ class RemoteTree:
         if folder is not None and not folder.is_folder:
             raise NotFound("This is not a folder.")
         children = [listings.seen(child) for child in found]
-        await self._keep(listings.root_columns(folder) if folder and not path else {}, path, children)
+        await self._keep(self._root_columns(folder) if folder and not path else {}, path, children)
         return [listings.entry(join(path, child["name"]), child) for child in children]
 
     async def quota(self) -> Quota:
@@ -222,6 +223,8 @@ class RemoteTree:
             peer = await self._reach.locate(row.host)
         except Unreachable as error:
             raise PeerAway(error.message, detail=error.detail) from None
+        if row.verified == LINK:
+            return [link_way(peer, row.secret, row.password or "")]
         must_exchange = MUST_EXCHANGE_TOKEN in row.requirements
         token = None
         if must_exchange or ("exchange-token" in peer.capabilities and peer.token_end_point):
@@ -268,13 +271,13 @@ class RemoteTree:
             self._access = {"url": way.root_url, "scheme": way.scheme}
             if way.credential != self._row.secret:
                 self._access["by"] = "token"
-            await self._keep({**listings.root_columns(root), "access": self._access})
+            await self._keep({**self._root_columns(root), "access": self._access})
         else:
             try:
                 credential = await self._token() if self._access.get("by") == "token" else self._row.secret
             except Refused:  # it may be that only the way has changed
                 return await self._client(anew=True)
-            way = Candidate(self._access["url"], self._access["scheme"], credential)
+            way = Candidate(self._access["url"], self._access["scheme"], credential, self._row.password or "")
         return way.client(self._reach.network)
 
     async def _find(self) -> tuple[Candidate, RemoteEntry]:
@@ -337,6 +340,9 @@ class RemoteTree:
 
     async def _failed(self, reason: str) -> None:
         await self._reach.database.write(lambda tx: peers.failed(tx, self._row.host, reason))
+
+    def _root_columns(self, found: RemoteEntry) -> dict[str, Any]:
+        return listings.root_columns(found, link=self._row.verified == LINK)
 
     async def _changed(self, path: str) -> None:
         await self._reach.database.write(lambda tx: listings.changed(tx, self._row.id, path))

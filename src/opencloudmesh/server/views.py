@@ -17,6 +17,7 @@ from opencloudmesh.protocol.protocols import MUST_USE_MFA
 from opencloudmesh.protocol.ssh import SshAddress
 from opencloudmesh.server import news
 from opencloudmesh.server.accounts import Account
+from opencloudmesh.server.bounds import LINK
 
 SPELLINGS = ("link", "invite", "code")
 WAYF_PATH = "/wayf"  # where somebody who was given the link of an invite says which server is theirs
@@ -81,16 +82,17 @@ def received(row: Row) -> dict[str, Any]:
 
     `group`: of ours that it is for. Who it belongs to and who shared it on (`sharedBy`) may be people at other servers
     than `vouchedBy`, which says so and which alone is known. `stranger`: the sender was let in with a warning, and is
-    no contact.
+    no contact. What was taken from a public link (`verified` "link") has no sender, and an owner only as the link says.
     """
+    link = row.verified == LINK
     return {
         "id": row.id,
         "state": row.state,
         "name": row.name,
         "resourceType": row.resource_type,
-        "sender": row.sender,
+        "sender": None if link else row.sender,
         "senderDisplayName": row.sender_name,
-        "owner": row.owner,
+        "owner": row.owner or None,
         "ownerDisplayName": row.owner_name,
         "group": row.group,
         "sharedBy": row.shared_by,

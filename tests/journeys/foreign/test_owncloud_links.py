@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from tests.browsing import Browser
@@ -12,6 +13,8 @@ from tests.mesh import serve, settled
 from tests.peers.links import OwncloudLinks
 from tests.peers.owncloud import OwnCloud
 from tests.peers.values import AccessError, ShareError, ShareGoneError
+
+from opencloudmesh.server import audit, limits, policy, public_links, received, rules
 
 
 @pytest.fixture
@@ -135,3 +138,130 @@ async def test_ownclouds_link_pages_find_this_cloud(cloud, their_links):
         answer = await cloud.request("GET", path)
         assert (answer.status, json.loads(answer.body)) == (200, {"version": 2, "services": {}})
     assert (await cloud.request("GET", "/status.php")).status == 404, "else they would ask for more"
+
+
+# Theirs taken to ours
+
+
+def posted(other):
+    """Where we have sent anything but questions: a message about a link would be among it."""
+    return {done.url.partition(other.host)[2] for done in other.received if done.method == "POST"}
+
+
+async def taken(cloud, link, password="", status=202):
+    body = {"link": link, "password": password}
+    return await cloud.api("POST", "received/from-link", body, who=OURS, status=status)
+
+
+async def test_a_person_of_ours_keeps_what_their_link_shows(cloud, other, their_links):
+    token = their_links.create(THEIRS, "work", password="open sesame")
+    marie, led_here = Browser(cloud), their_links.led_to(cloud.url, token)
+    await marie.sign_in(OURS)
+    before = cloud.stored()
+    for wrong, why in (("", "it has a password"), ("guess", "its password is another")):
+        page = await marie.submit("/add", 403, link=led_here, password=wrong)
+        assert why in page.text
+        assert f'value="{wrong}"' not in page.html or not wrong
+    await taken(cloud, led_here.replace(token, token[:-1]), "open sesame", 403)
+    assert cloud.stored() == before
+    page = await marie.submit("/add", link=led_here, password="open sesame")
+    assert "as long as the link leads anywhere" in page.text
+    assert f"from a public link of {other.host}; it belongs to alice {other.address(THEIRS)}" in page.text
+    assert "Only the link says who it belongs to." in page.text
+    (row,) = await cloud.api("GET", "received", who=OURS)
+    assert (row["sender"], row["owner"], row["vouchedBy"]) == (None, other.address(THEIRS), other.host)
+    assert (row["state"], row["verified"], row["permissions"], row["path"]) == (
+        "accepted", "link", ["read"], "Shares/work",
+    )  # fmt: skip
+    assert (row["mfa"], row["expiration"], row["trust"]) == (False, None, "stranger")
+    assert (await cloud.dav("GET", OURS, "Shares/work/theirs.txt")).body == b"theirs"
+    assert (await cloud.dav("PUT", OURS, "Shares/work/new.txt", b"x")).status == 403
+    again = await taken(cloud, led_here, "open sesame")
+    assert again == {"host": other.host, "received": row["id"]}
+    assert len(await cloud.api("GET", "received", who=OURS)) == 1
+    for address in ("pierre@nowhere.example", other.address(THEIRS)):
+        body = {"path": "Shares/work", "shareWith": address}
+        await cloud.api("POST", "shares", body, who=OURS, status=403)
+    assert await cloud.api("GET", "contacts", who=OURS) == []
+    page = await marie.submit("/delete/Shares/work")
+    assert "Taken off the list." in page.text
+    assert (await cloud.dav("GET", OURS, "Shares/work/theirs.txt")).status == 404
+    await settled(cloud)
+    after = {name: rows for name, rows in cloud.stored().items() if name not in ("sessions", "accounts")}
+    assert after == {name: rows for name, rows in before.items() if name in after}, "nothing of it stays"
+    assert posted(other) == {"/index.php/apps/federatedfilesharing/createFederatedShare"}
+    told = [(done.event, done.direction, done.outcome, done.verified) for done in cloud.rows(audit.listing)]
+    assert told.count(("share", "in", "done", "link")) == 1
+    assert not [word for word in (token, "sesame") if word in str(cloud.rows(audit.listing)) + str(cloud.log)]
+
+
+async def test_it_is_written_where_the_link_lets_and_ends_with_the_link(cloud, other, their_links):
+    token = their_links.create(THEIRS, "work", write=True)
+    received_id = (await taken(cloud, their_links.page(token)))["received"]
+    (row,) = await cloud.api("GET", "received", who=OURS)
+    assert (row["name"], row["owner"], row["permissions"]) == (other.host, None, ["read", "write"])
+    place = row["path"]
+    assert (await cloud.dav("PUT", OURS, f"{place}/new.txt", b"by marie")).status == 201
+    assert other.file(THEIRS, "work/new.txt") == b"by marie"
+    link = their_links.links.pop(token)
+    their_links.links[token] = replace(link, write=False)
+    await cloud.dav("PROPFIND", OURS, place, Depth="0")
+    assert (await cloud.api("GET", f"received/{received_id}", who=OURS))["permissions"] == ["read"]
+    their_links.links[token] = replace(link, password="new")
+    assert (await cloud.dav("GET", OURS, f"{place}/new.txt")).status == 404
+    assert (await cloud.api("GET", f"received/{received_id}", who=OURS))["state"] == "accepted", "it is looked at again"
+    cloud.context.clock.ahead += received.CONFIRM_AFTER
+    await settled(cloud)
+    assert (await cloud.api("GET", f"received/{received_id}", who=OURS))["state"] == "unshared"
+    (news,) = [each for each in await cloud.api("GET", "notifications", who=OURS) if each["event"] == "link-gone"]
+    assert news["text"] == f"“{other.host}”, which you took from a public link of {other.host}, is not there any more."
+    anew = await taken(cloud, their_links.page(token), "new")
+    (row,) = await cloud.api("GET", "received", who=OURS)
+    assert (row["id"], row["state"]) == (anew["received"], "accepted")
+    await cloud.api("POST", f"received/{row['id']}/decline", who=OURS, status=200)
+    assert await cloud.api("GET", "received", who=OURS) == []
+    assert posted(other) == {"/index.php/apps/federatedfilesharing/createFederatedShare"}
+
+
+async def test_what_cannot_be_taken_leaves_nothing(cloud, other, their_links, stranger):
+    drop, good = their_links.create(THEIRS, "work", read=False, write=True), their_links.create(THEIRS, "work")
+    before = cloud.stored()
+    assert "only upload" in (await taken(cloud, their_links.page(drop), status=403))["message"]
+    await taken(cloud, their_links.page("nothing"), status=403)
+    await taken(cloud, f"http://{stranger.host}/s/{good}", status=403)
+    await taken(cloud, f"http://localhost:9/s/{good}", status=502)
+    cloud.context.database.write_now(lambda tx: policy.put(tx, "incoming", ("directory", "invited")))
+    assert "not among the servers" in (await taken(cloud, their_links.page(good), status=403))["message"]
+    cloud.context.database.write_now(lambda tx: policy.put(tx, "incoming", ("stranger",)))
+    after = cloud.stored()
+    assert {name: rows for name, rows in after.items() if name != "policy"} == {
+        name: rows for name, rows in before.items() if name != "policy"
+    }
+    assert not [row for row in cloud.rows(audit.listing) if row.event == "share" and row.outcome == "done"]
+
+
+async def test_the_policy_closes_what_is_kept(cloud, other, their_links):
+    token = their_links.create(THEIRS, "work")
+    await taken(cloud, their_links.led_to(cloud.url, token))
+    before = cloud.stored()["received"]
+    for denied in ({"outgoing": "deny"}, {"incoming": "deny"}):
+        cloud.context.database.write_now(lambda tx, denied=denied: rules.put(tx, other.host, **denied))
+        heard = len(other.received)
+        await taken(cloud, their_links.led_to(cloud.url, token), status=403)
+        if "outgoing" in denied:  # as of everything that is received
+            assert (await cloud.dav("GET", OURS, "Shares/work/theirs.txt")).status == 403
+        assert len(other.received) == heard, "it is not asked"
+        cloud.context.database.write_now(lambda tx: rules.drop(tx, other.host))
+    assert cloud.stored()["received"] == before
+    assert (await cloud.dav("GET", OURS, "Shares/work/theirs.txt")).body == b"theirs"
+
+
+async def test_who_guesses_passwords_there_is_stopped_here(cloud, other, their_links, monkeypatch):
+    monkeypatch.setattr(public_links, "PER_MINUTE", 1000)
+    monkeypatch.setattr(limits, "FAILURES_FOR_NAME", 3)
+    token = their_links.create(THEIRS, "work", password="open sesame")
+    for guess in ("one", "two", "three"):
+        await taken(cloud, their_links.page(token), guess, 403)
+    before, heard = cloud.stored(), len(other.received)
+    await taken(cloud, their_links.page(token), "open sesame", 429)
+    assert (cloud.stored(), len(other.received)) == (before, heard)

@@ -139,17 +139,20 @@ def link_remove(data: str, account: str, link_id: str) -> None:
 @click.argument("url", metavar="URL")
 @click.option("--password", is_flag=True, help="It has a password, which is asked for.")
 def link_add(data: str, account: str, url: str, password: bool) -> None:
-    """Ask another cloud to share with a person what its public link URL shows."""
+    """Have what the public link URL of another cloud shows among a person's files."""
     given = typed_password("OCM_LINK_PASSWORD") if password else ""
-    host = asyncio.run(_ask(settings.load({"data": data}), account, url, given))
-    click.echo(f"{host} was asked, and shares it now: see `ocm received`.")
+    taken = asyncio.run(_take(settings.load({"data": data}), account, url, given))
+    if taken.kept is None:
+        click.echo(f"{taken.host} was asked, and shares it now: see `ocm received`.")
+    else:
+        click.echo(f"It is at {taken.kept.path} among their files, as long as the link leads anywhere.")
 
 
-async def _ask(config: Config, account: str, url: str, password: str) -> str:
+async def _take(config: Config, account: str, url: str, password: str) -> public_links.Taken:
     context = Context.build(config)
     try:
         person = await context.database.read(lambda tx: accounts.get(tx, account))
-        return await public_links.ask(context, person, url, password)
+        return await public_links.take(context, person, url, password)
     finally:
         await context.close()
 

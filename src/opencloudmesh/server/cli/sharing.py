@@ -112,7 +112,10 @@ def list_received(data: str, as_json: bool, account: str | None) -> None:
     """List what people elsewhere share with ours."""
     with opened(data) as (_, database):
         rows = database.read_now(lambda tx: received.listing(tx, account))
-        show([views.received(row) for row in rows], RECEIVED_COLUMNS, as_json=as_json)
+        found = [views.received(row) for row in rows]
+        if not as_json:
+            found = [{**row, "sender": row["sender"] or f"a public link of {row['vouchedBy']}"} for row in found]
+        show(found, RECEIVED_COLUMNS, as_json=as_json)
 
 
 @click.command()

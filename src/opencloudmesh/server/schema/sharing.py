@@ -84,7 +84,7 @@ received = Table(
     Column("uri", Text, nullable=False, server_default=""),  # of the webdav part; "" for 1.0 shares
     Column("secret", Text, nullable=False),
     Column("expiration", BigInteger),
-    Column("verified", String(16), nullable=False),  # how we know the sender: rfc9421 | cavage | unsigned
+    Column("verified", String(16), nullable=False),  # how we know the sender: rfc9421 | cavage | unsigned; link
     Column("state", String(16), nullable=False),
     Column("path", Text),  # where it is mounted in the receiver's tree, while accepted
     Column("entry", JSON),  # what its root looked like when last seen
@@ -96,6 +96,7 @@ received = Table(
     Column("parts", JSON, nullable=False, server_default="{}"),  # how to use those besides webdav, secrets included
     Column("said", BigInteger),  # when the newest message that said its terms was signed
     Column("shared_by", Text),  # who shared it on, at whichever server, as the sender says
+    Column("password", Text),  # with which the secret is shown, where that is the token of a public link
     UniqueConstraint("account", "path"),
     Index(None, "host", "provider_id"),  # not unique: Seafile calls all of its shares by one id
 )

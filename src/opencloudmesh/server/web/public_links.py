@@ -50,7 +50,9 @@ async def give(context: Context, doors: Doors, request: Request) -> Response:
 async def add(context: Context, account: Account, request: Request) -> Response:
     """I take along what is behind a link of another cloud. This waits for that cloud."""
     link, password = read(await read_object(request))
-    return json_response({"host": await public_links.ask(context, account, link, password)}, 202)
+    taken = await public_links.take(context, account, link, password)
+    kept = None if taken.kept is None else taken.kept.id
+    return json_response({"host": taken.host, "received": kept}, 202)
 
 
 def read(body: dict[str, Any]) -> tuple[str, str]:

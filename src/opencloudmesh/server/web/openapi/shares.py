@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from opencloudmesh.server import received, shares
 from opencloudmesh.server.accounts import SHARE_TYPES
+from opencloudmesh.server.bounds import LINK
 from opencloudmesh.server.web.openapi.parts import (
     ID,
     MAYBE_MOMENT,
@@ -111,16 +112,21 @@ SCHEMAS: dict[str, Schema] = {
         },
         optional=frozenset({"password"}),
     ),
-    "LinkAsked": shape({"host": {**TEXT, "description": "the cloud that was asked"}}),
+    "LinkAsked": shape(
+        {
+            "host": {**TEXT, "description": "the cloud that was asked"},
+            "received": {**MAYBE_TEXT, "description": "where the link itself is kept: the id of what is received"},
+        }
+    ),
     "Received": shape(
         {
             "id": TEXT,
             "state": states(received.TRANSITIONS),
             "name": TEXT,
             "resourceType": RESOURCE_TYPE,
-            "sender": TEXT,
+            "sender": {**MAYBE_TEXT, "description": "null: nobody sent it, it was taken from a public link"},
             "senderDisplayName": TEXT,
-            "owner": TEXT,
+            "owner": {**MAYBE_TEXT, "description": "null: a link does not say it"},
             "ownerDisplayName": TEXT,
             "group": {**MAYBE_TEXT, "description": "the group here that it is shared with; null: with me alone"},
             "sharedBy": {**MAYBE_TEXT, "description": "OCM Address of who shared it on, as `vouchedBy` says"},
@@ -129,7 +135,7 @@ SCHEMAS: dict[str, Schema] = {
             "description": TEXT,
             "expiration": MAYBE_MOMENT,
             "mfa": MFA,
-            "verified": {"type": "string", "enum": ["rfc9421", "cavage", "unsigned"]},
+            "verified": {"type": "string", "enum": ["rfc9421", "cavage", "unsigned", LINK]},
             "trust": {**TEXT, "description": "why the policy let it in"},
             "stranger": {"type": "boolean", "description": "you do not know the sender, and nobody vouches for them"},
             "path": {**MAYBE_TEXT, "description": "where it is in your files, while accepted"},
@@ -170,7 +176,8 @@ PATHS: dict[str, Schema] = {
     "/received": {"get": operation("What is shared with me, newest first.", 200, array_of("Received"))},
     "/received/from-link": {
         "post": operation(
-            "I want what is behind a public link of another cloud; it is asked, and its share arrives as any other.",
+            "I want what is behind a public link of another cloud. It is asked, and its share arrives as any other; "
+            "where it gives none, the link itself is kept and opened.",
             202,
             reference("LinkAsked"),
             errors=(400, 403, 413, 415, 502),

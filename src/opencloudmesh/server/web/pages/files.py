@@ -13,6 +13,7 @@ from starlette.responses import Response
 from opencloudmesh.protocol.errors import NotFound, OcmError, Unavailable
 from opencloudmesh.server import bounds, links, locks, peers, received, uploads
 from opencloudmesh.server import shares as outgoing
+from opencloudmesh.server.bounds import LINK
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.languages import _
 from opencloudmesh.server.trees import SHARE, WRITE, Entry, check_name, clean_path, free_name, inside, join, parent
@@ -218,9 +219,7 @@ async def delete(visit: Visit) -> Response:
     except OcmError as error:
         return await _confirm(visit, entry, error)
     visit.context.wake.set()  # peers may have to be told
-    return redirect(
-        f"/files/{await nearest(visit, parent(entry.path))}", "left" if entry.mounted else _deleted(visit, around)
-    )
+    return redirect(f"/files/{await nearest(visit, parent(entry.path))}", _deleted(visit, around, entry))
 
 
 def arranged(entries: Iterable[Entry], sort: str, search: str) -> list[Entry]:
@@ -301,8 +300,11 @@ async def nearest(visit: Visit, path: str) -> str:
     return path
 
 
-def _deleted(visit: Visit, around: Around) -> str:
+def _deleted(visit: Visit, around: Around, entry: Entry) -> str:
     """What a deletion amounts to: into a received share our trash does not reach."""
+    if entry.mounted:
+        origin = around.mounted.get(entry.path)
+        return "removed" if origin is not None and origin.verified == LINK else "left"
     return "trashed" if visit.context.config.trash_days and around.origin is None else "deleted"
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import NotFound
 from opencloudmesh.server import bounds, contacts, peers, received, views
+from opencloudmesh.server.bounds import LINK
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.languages import _
 from opencloudmesh.server.trees import READ, SHARE, WRITE
@@ -79,6 +80,8 @@ def _block(tx: Tx, received_id: str, account: str) -> None:
 
 def verdict(row: received.Row) -> str:
     """How we know who the sender is, in plain words."""
+    if row.verified == LINK:
+        return _("Nobody at {host} is told that you have it.").format(host=row.host)
     if row.verified == "unsigned":
         return _("Not confirmed: {host} does not sign.").format(host=row.host)
     return _("Confirmed: signed by {host}.").format(host=row.host)

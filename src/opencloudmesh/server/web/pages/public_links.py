@@ -21,11 +21,11 @@ async def ask(visit: Visit) -> Response:
 
 
 async def add(visit: Visit) -> Response:
-    """The cloud of the link is asked; its share arrives as any other."""
+    """The cloud of the link is asked, and its share arrives as any other; or what it shows is there at once."""
     form = await read_form(visit.request)
     try:
         link, password = read(dict(form))
-        await public_links.ask(visit.context, visit.account, link, password)
+        taken = await public_links.take(visit.context, visit.account, link, password)
     except OcmError as error:
         return patient(visit.page("add.html", error, active="inbox", link=form.get("link", "")), error)
-    return redirect("/inbox", "added")
+    return redirect("/inbox", "added" if taken.kept is None else "kept")

@@ -71,6 +71,7 @@ DONE = {
     "stopped": "The share has ended. Nothing can be opened with it any more.",
     "accepted": "Accepted. You find it among your files.",
     "added": "That cloud was asked, and shares it with you now. It appears here in a moment; look again.",
+    "kept": "Added. You find it among your files, as long as the link leads anywhere.",
     "declined": "Declined. The sender is told.",
     "turned-away": "Declined. Nothing is taken from them any more; under Contacts you can let them in again.",
     "removed": "Taken off the list.",
