@@ -9,6 +9,9 @@ from tests.server.offices import HERE, MARIE, NOW, THERE, Office, offer
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.invites import InviteAccepted
+from opencloudmesh.protocol.notifications import Notification
+from opencloudmesh.protocol.protocols import Protocols, WebDav
+from opencloudmesh.protocol.reshares import ReshareRequest
 from opencloudmesh.protocol.share_requests import ShareRequest
 from opencloudmesh.server import (
     asked,
@@ -17,16 +20,20 @@ from opencloudmesh.server import (
     invites,
     links,
     news,
+    notifications,
     offers,
     outbox,
     received,
+    reports,
+    reshares,
     schema,
     share_requests,
     shares,
 )
-from opencloudmesh.server.shares import FAILING_AFTER
+from opencloudmesh.server.reports import FAILING_AFTER
 
 MARIES = str(MARIE)
+WEBDAV = WebDav("x", "sesame", frozenset({"read", "share"}))
 
 
 @pytest.fixture
@@ -124,6 +131,112 @@ def test_what_they_asked_for_was_not_taken(office):
     office.do(asked.not_delivered, row.id, "no", final=True)
     (told,) = office.all(schema.news)
     assert (told.event, told.subject, told.who, told.name) == (news.REFUSED, row.id, MARIES, "papers")
+    office.do(asked.try_again, row.id)
+    assert office.all(schema.news) == []
+    for _ in range(2):
+        office.do(asked.refuse_host, THERE, "It is denied.")
+    assert heard(office) == [news.ASKED_CUT]
+
+
+# What they share on of that
+
+ON = {
+    "ended": (received.unshared, [news.NOT_ON, news.ENDED]),
+    "gone": (lambda tx, row: received.gone(tx, row.id), [news.NOT_ON, news.GONE]),
+    "not to be shared on": (lambda tx, row: received.changed(tx, row, frozenset({"read"}), None), "changed"),
+    "the server goes": (lambda tx, _row: departures.server(tx, THERE), [news.NOT_ON, news.CUT]),
+    "declined": (lambda tx, row: received.decline(tx, row.id), []),
+    "removed": (lambda tx, row: received.remove(tx, row.id, account="einstein"), []),
+}
+FRITZ = Address("fritz", "third.example")
+
+
+def shared_on(office, **values):
+    given = office.received(received.ACCEPTED, protocols=Protocols("multi", webdav=WEBDAV), **values)
+    terms = {"owner": "einstein", "path": given.path, "resource_type": "folder", "own_host": HERE}
+    row = office.do(lambda tx: reshares.pass_on(tx, share_with=FRITZ, **terms))
+    forget(office)
+    return given, row
+
+
+@pytest.mark.parametrize("what", ON)
+def test_what_becomes_of_what_they_share_on(office, what):
+    given, row = shared_on(office)
+    gesture, told = ON[what]
+    office.do(gesture, given)
+    assert heard(office) == ([news.CHANGED, news.NOT_ON] if told == "changed" else told)
+    assert {told.subject for told in office.all(schema.news) if told.event == news.NOT_ON} <= {row.id}
+    assert office.see(shares.get, row.id).state == shares.UNSHARED
+
+
+def test_what_they_share_on_ends_with_its_time(office):
+    shared_on(office, expiration=NOW + 60)
+    office.now += 60
+    office.do(shares.expire)
+    office.do(received.expire)
+    assert heard(office) == [news.MY_EXPIRED, news.EXPIRED]
+
+
+def test_what_others_have_shared_on_of_theirs_is_told_when_it_ends_and_only_once(office):
+    parent = office.offered(shares.ACCEPTED, permissions=frozenset({"read", "share"}), expiration=NOW + 60)
+    wish = ReshareRequest(FRITZ, "77")
+
+    def child():
+        row = office.do(reshares.grant, parent, wish, own_host=HERE)
+        forget(office)
+        return row
+
+    says = Notification("RESHARE_UNDO", "folder", child().id)
+    for _ in range(2):
+        office.do(notifications.receive, says, own_host=HERE, signed_by=THERE)
+    assert heard(office) == [news.UNDONE]
+    child()
+    office.do(shares.path_removed, "einstein", "a", by_owner=False)
+    assert sorted((told.event, told.who) for told in office.all(schema.news)) == [
+        (news.MY_LOST, str(FRITZ)),
+        (news.MY_LOST, MARIES),
+    ]
+    parent = office.offered(shares.ACCEPTED, permissions=frozenset({"read", "share"}), expiration=NOW + 60)
+    child()
+    office.do(lambda tx: shares.answered(tx, parent, "declined"))
+    assert heard(office) == [news.UNDONE, news.LEFT]
+    parent = office.offered(shares.ACCEPTED, permissions=frozenset({"read", "share"}), expiration=NOW + 60)
+    child()
+    office.do(shares.unshare, parent.id)
+    assert heard(office) == []
+    parent = office.offered(shares.ACCEPTED, permissions=frozenset({"read", "share"}), expiration=NOW + 60)
+    child()
+    office.now += 60
+    office.do(shares.expire)
+    assert heard(office) == [news.MY_EXPIRED] * 2
+
+
+def test_a_share_that_is_told_after_all_has_not_failed(office):
+    row = office.offered()
+    office.do(shares.not_delivered, row.id, "no", final=True)
+    assert heard(office) == [news.FAILED]
+    office.do(shares.try_again, row.id)
+    assert office.all(schema.news) == []
+
+
+def test_what_visitors_of_a_link_do_and_what_others_delete(office):
+    link = office.do(links.create, "einstein", path="a/b", resource_type="folder", mode="upload")
+    for _ in range(2):
+        office.do(links.put, link.id, 3)
+    office.do(links.put, "gone", 3)
+    office.do(links.fetched, link.id)
+    assert [(told.event, told.subject, told.name) for told in office.all(schema.news)] == [
+        (news.LINK_PUT, link.id, "b")
+    ]
+    office.received(received.ACCEPTED)
+    forget(office)
+    office.do(links.path_removed, "einstein", "a", by_owner=False)
+    office.do(received.path_removed, "einstein", "Shares", by_owner=False)
+    assert heard(office) == [news.LINK_LOST, news.LOST]
+    office.do(links.create, "einstein", path="a/b", resource_type="folder")
+    forget(office)
+    office.do(links.path_removed, "einstein", "a")
+    assert heard(office) == []
 
 
 # What they share
@@ -203,7 +316,7 @@ def test_a_change_that_cannot_be_told_is_seen_too_until_the_peer_is_back(office)
     failing = office.see(shares.get, row.id)
     assert (failing.state, failing.failing_since, failing.error) == (shares.ACCEPTED, NOW, "It does not answer.")
     assert heard(office) == [news.FAILING]
-    office.do(shares.reached, row.id)
+    office.do(reports.reached, row.id)
     assert office.see(shares.get, row.id) == row
     assert office.all(schema.news) == []
 
@@ -212,7 +325,7 @@ def test_nothing_fails_of_a_share_that_has_ended(office):
     row = office.offered(shares.DECLINED)
     before = office.everything()
     office.do(shares.not_told, row.id, "It does not answer.")
-    office.do(shares.reached, row.id)
+    office.do(reports.reached, row.id)
     assert office.everything() == before
 
 
@@ -254,7 +367,7 @@ def test_somebody_asks_for_a_share_and_is_answered(office, answer):
         "refuse_host": lambda tx: share_requests.refuse_host(tx, THERE),
     }
     office.do(answers[answer])
-    assert heard(office) == []
+    assert heard(office) == ([news.REQUEST_CUT] if answer == "refuse_host" else [])
 
 
 def test_nothing_of_this_is_a_message_to_a_server(office):

@@ -105,6 +105,7 @@ def try_again(tx: Tx, asked_id: str) -> None:
     row = get(tx, asked_id)
     if row.state == REFUSED:
         _change(tx, row, "retried", error=None)
+        news.take_back(tx, row.account, news.REFUSED, row.id)
 
 
 def answered(tx: Tx, share: Row) -> None:
@@ -134,6 +135,7 @@ def refuse_host(tx: Tx, host: str, reason: str) -> None:
     """Nothing comes from a server any more."""
     for row in tx.all(sa.select(asked).where(asked.c.host == host, asked.c.state == WAITING)):
         _change(tx, row, "refused", error=reason)
+        news.tell(tx, row.account, news.ASKED_CUT, subject=row.id, who=row.owner, name=name_of(row.share))
 
 
 def name_of(share: str) -> str:

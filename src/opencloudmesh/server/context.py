@@ -224,9 +224,9 @@ class Context:
     @staticmethod
     def _removed(tx: Tx, account: str, path: str, *, by_owner: bool = True) -> None:
         shares.path_removed(tx, account, path, by_owner=by_owner)
-        links.path_removed(tx, account, path)
+        links.path_removed(tx, account, path, by_owner=by_owner)
         share_requests.path_removed(tx, account, path)
-        received.path_removed(tx, account, path)
+        received.path_removed(tx, account, path, by_owner=by_owner)
 
 
 def open_network(config: Config, database: Database) -> Network:

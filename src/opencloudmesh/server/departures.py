@@ -52,15 +52,12 @@ def server(tx: Tx, host: str, *, with_contacts: bool = False, by: str = "") -> E
     messages = outbox.drop_host(tx, host)
     given, taken = shares.listing(tx, host=host), received.listing(tx, host=host)
     ended = Ended(
-        shares=_end_shares(tx, given, SERVER_PURGED),
+        shares=_end_shares(tx, given, SERVER_PURGED, says=news.MY_CUT),
         received=_end_received(tx, taken, SERVER_PURGED),
         requests=share_requests.refuse_host(tx, host),
         messages=messages,
         contacts=contacts.forget_host(tx, host) if with_contacts else 0,
     )
-    for row in given:
-        if row.state in shares.LIVE:
-            shares.inform(tx, row, news.MY_CUT)
     for row in taken:
         if row.state in received.OPEN:
             received.inform(tx, row, news.CUT)
@@ -71,9 +68,9 @@ def server(tx: Tx, host: str, *, with_contacts: bool = False, by: str = "") -> E
     return ended
 
 
-def _end_shares(tx: Tx, rows: list[shares.Row], reason: str) -> int:
+def _end_shares(tx: Tx, rows: list[shares.Row], reason: str, says: str | None = None) -> int:
     for row in rows:
-        shares.end(tx, row)
+        shares.end(tx, row, says=says)
     live = [row for row in rows if row.state in shares.IN_FORCE]
     for row in live:
         _record(tx, row, row.owner, row.share_with, reason)

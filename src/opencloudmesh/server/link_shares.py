@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, TooManyRequests
 from opencloudmesh.protocol.protocols import READ
-from opencloudmesh.server import audit, contacts, links, news, policy, shares
+from opencloudmesh.server import audit, contacts, links, news, policy, reports, shares
 from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import shares as table
@@ -55,7 +55,7 @@ def take(tx: Tx, link: Row, address: Address, *, own_host: str) -> None:
         terms=Terms(frozenset(link.permissions), link.description, link.expiration),
         link=link.id,
     )
-    shares.inform(tx, share, news.TAKEN)
+    reports.inform(tx, share, news.TAKEN)
     audit.record(
         tx, "share", "here", host=address.host, account=link.account, who=text, verified=TYPED, subject=share.id,
         reason="A visitor of a link took it to this address.",

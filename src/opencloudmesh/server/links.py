@@ -8,13 +8,14 @@ A link goes where its file goes, and ends with it.
 from __future__ import annotations
 
 import hmac
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import FieldError, Invalid, NotFound
 from opencloudmesh.protocol.protocols import READ, WRITE
-from opencloudmesh.server import bounds, locks
+from opencloudmesh.server import bounds, locks, news
 from opencloudmesh.server.bounds import TO_READ, Terms
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import links
@@ -125,11 +126,16 @@ def remove(tx: Tx, link_id: str, *, account: str | None = None) -> None:
     locks.release_all(tx, row.account, principal(row))
 
 
-def path_removed(tx: Tx, account: str, path: str) -> None:
-    """A file or folder is gone: links to it and to anything below it end, with the requests made by them."""
-    query = sa.select(links.c.id).where(links.c.account == account, at_or_below(links.c.path, path))
+def path_removed(tx: Tx, account: str, path: str, *, by_owner: bool = True) -> None:
+    """A file or folder is gone: links to it and to anything below it end, with the requests made by them.
+
+    Where it was not the owner who removed it, but somebody who may write there, the owner is told.
+    """
+    query = sa.select(links).where(links.c.account == account, at_or_below(links.c.path, path))
     for row in tx.all(query):
         remove(tx, row.id)
+        if not by_owner and not is_over(row, tx.now):
+            _tell(tx, row, news.LINK_LOST)
 
 
 def opened_by(tx: Tx, token: str) -> Row:
@@ -166,14 +172,20 @@ def fetched(tx: Tx, link_id: str) -> None:
 
 
 def put(tx: Tx, link_id: str, size: int, count: int = 1) -> None:
-    """A visitor has put a file of so many bytes there, or a folder; or a copy of so many of them."""
+    """A visitor has put a file of so many bytes there, or a folder; or a copy of so many of them. The owner is told."""
     values = {"uploads": links.c.uploads + count, "uploaded": links.c.uploaded + size}
     tx.run(links.update().where(links.c.id == link_id).values(**values))
+    with suppress(NotFound):
+        _tell(tx, get(tx, link_id), news.LINK_PUT)
 
 
 def is_over(row: Row, now: int) -> bool:
     """Whether its time is over."""
     return row.expiration is not None and row.expiration <= now
+
+
+def _tell(tx: Tx, row: Row, event: str) -> None:
+    news.tell(tx, row.account, event, subject=row.id, name=row.path.rpartition("/")[2])
 
 
 def _wrong_mode(mode: str, resource_type: str) -> list[FieldError]:

@@ -27,18 +27,21 @@ class Event(NamedTuple):
 
 
 RECEIVED, SHARE, INVITE, CONTACT = "received", "share", "invite", "contact"  # what news are about
-REQUEST, ASKED, COPY = "request", "asked", "copy"
+REQUEST, ASKED, COPY, LINK = "request", "asked", "copy", "link"
 
 OFFERED, ADDED, CHANGED, ENDED = "share-offered", "share-added", "share-changed", "share-ended"
 EXPIRED, GONE, CUT, UNGROUPED = "share-expired", "share-gone", "share-cut", "share-ungrouped"
 LINK_GONE = "link-gone"
+LOST = "share-lost"
 ACCEPTED, DECLINED, LEFT = "my-share-accepted", "my-share-declined", "my-share-left"
 FAILING, FAILED = "my-share-failing", "my-share-failed"
 MY_EXPIRED, MY_CUT, MY_LOST = "my-share-expired", "my-share-cut", "my-share-lost"
 TAKEN = "my-share-taken"
-SHARED_ON = "my-share-shared-on"
+SHARED_ON, UNDONE, NOT_ON = "my-share-shared-on", "my-share-undone", "my-share-not-on"
 INVITE_TAKEN, INVITE_FAILED, CONTACT_ENDED = "invite-taken", "invite-failed", "contact-ended"
 REQUESTED, GRANTED, REFUSED = "request-made", "request-granted", "request-refused"
+REQUEST_CUT, ASKED_CUT = "request-cut", "asked-cut"
+LINK_PUT, LINK_LOST = "link-put", "link-lost"
 COPIED, NOT_COPIED = "copy-done", "copy-failed"
 
 EVENTS = {
@@ -51,6 +54,7 @@ EVENTS = {
     LINK_GONE: Event(RECEIVED, "“{name}”, which you took from a public link of {who}, is not there any more."),
     UNGROUPED: Event(RECEIVED, "“{name}” of {who} is not yours any more: you are no longer in the group that had it."),
     CUT: Event(RECEIVED, "This cloud no longer exchanges anything with the cloud of {who}; “{name}” is gone."),
+    LOST: Event(RECEIVED, "“{name}” of {who} is gone with the folder that it was in, which somebody else deleted."),
     ACCEPTED: Event(SHARE, "{who} accepted “{name}”."),
     DECLINED: Event(SHARE, "{who} declined “{name}”."),
     LEFT: Event(SHARE, "{who} no longer wants “{name}”."),
@@ -61,12 +65,24 @@ EVENTS = {
     TAKEN: Event(SHARE, "A visitor of your link had “{name}” shared with {who}."),
     MY_LOST: Event(SHARE, "“{name}”, which you shared with {who}, was deleted by somebody else who may write there."),
     SHARED_ON: Event(SHARE, "{who} shared “{name}” on with somebody else."),
+    UNDONE: Event(SHARE, "{who}, who had “{name}” from somebody with whom you shared it, does not have it any more."),
+    NOT_ON: Event(
+        SHARE, "{who}, with whom you shared “{name}” on, does not have it any more: its owner or its time ended that."
+    ),
     INVITE_TAKEN: Event(INVITE, "{who} accepted your invite. You are contacts now."),
     INVITE_FAILED: Event(INVITE, "Your invite could not be sent to {who}."),
     CONTACT_ENDED: Event(CONTACT, "{who} has removed you from their contacts."),
     REQUESTED: Event(REQUEST, "{who} asks you for “{name}”."),
     GRANTED: Event(RECEIVED, "{who} shares “{name}” with you, as you asked."),
     REFUSED: Event(ASKED, "The cloud of {who} did not take your request for “{name}”."),
+    REQUEST_CUT: Event(
+        REQUEST, "This cloud no longer exchanges anything with the cloud of {who}, who asked for “{name}”."
+    ),
+    ASKED_CUT: Event(
+        ASKED, "This cloud no longer exchanges anything with the cloud of {who}, whom you asked for “{name}”."
+    ),
+    LINK_PUT: Event(LINK, "By your link, somebody put something into “{name}”."),
+    LINK_LOST: Event(LINK, "“{name}”, to which you had a link, was deleted by somebody else who may write there."),
     COPIED: Event(COPY, "“{name}” of {who} is copied. It is among your own files."),
     NOT_COPIED: Event(COPY, "“{name}” of {who} could not be copied, or not all of it."),
 }

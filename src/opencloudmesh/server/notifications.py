@@ -27,7 +27,7 @@ from opencloudmesh.protocol.notifications import (
     Notification,
 )
 from opencloudmesh.protocol.reshares import ReshareAnswer, ReshareRequest
-from opencloudmesh.server import audit, bounds, contacts, policy, received, reshares, shares
+from opencloudmesh.server import audit, bounds, contacts, news, policy, received, reshares, shares
 from opencloudmesh.server.database import Tx
 
 Row = sa.Row[Any]
@@ -111,7 +111,7 @@ def _undone(tx: Tx, notification: Notification, signed_by: str | None) -> tuple[
     row = shares.get(tx, notification.provider_id)
     host, secret = _other_part(row)
     _check(tx, host, secret, notification, signed_by)
-    return shares.end(tx, row, told=host), row.owner
+    return shares.end(tx, row, told=host, says=news.UNDONE if row.parent is not None else news.NOT_ON), row.owner
 
 
 def _changed(tx: Tx, notification: Notification, signed_by: str | None, said: int | None) -> tuple[Row, str]:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import EgressDenied, Forbidden, NotFound, OcmError, Refused, Unreachable
-from opencloudmesh.server import asked, audit, mailing, outbox, peers, received, shares
+from opencloudmesh.server import asked, audit, mailing, outbox, peers, received, reports, shares
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.policy import Denied
 
@@ -80,7 +80,7 @@ def never(tx: Tx, row: Row, error: OcmError) -> None:
         record(tx, row, "failed", error.message)
     _not_delivered(tx, row, error, final=True)
     if row.kind == outbox.NOTIFICATION and isinstance(error, Refused):
-        shares.reached(tx, row.subject)
+        reports.reached(tx, row.subject)
 
 
 def _not_delivered(tx: Tx, row: Row, error: OcmError, *, final: bool) -> None:

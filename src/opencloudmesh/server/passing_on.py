@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.protocols import SHARE
-from opencloudmesh.server import shares
+from opencloudmesh.server import news, shares
 from opencloudmesh.server.bounds import Bounds
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import shares as table
@@ -18,13 +18,14 @@ from opencloudmesh.server.subtrees import moved as moved_path
 Row = sa.Row[Any]
 
 
-def ended(tx: Tx, received_id: str) -> None:
-    """It is not there any more: what was shared on of it ends.
+def ended(tx: Tx, received_id: str, *, by_person: bool) -> None:
+    """It is not there any more: what was shared on of it ends, and who did that is told unless it was `by_person`.
 
     What its owner's server gives is that server's to end, which has done so or hears that we left.
     """
+    says = None if by_person else news.NOT_ON
     for row in _in_force(tx, received_id):
-        shares.end(tx, row, told=row.at_owner["host"] if row.at_owner else "")
+        shares.end(tx, row, told=row.at_owner["host"] if row.at_owner else "", says=says)
 
 
 def changed(tx: Tx, received_id: str, limits: Bounds) -> None:
@@ -34,7 +35,7 @@ def changed(tx: Tx, received_id: str, limits: Bounds) -> None:
     """
     for row in _in_force(tx, received_id):
         if SHARE not in limits.permissions and row.state != shares.PASSED_ON:
-            shares.end(tx, row)
+            shares.end(tx, row, says=news.NOT_ON)
         else:
             shares.narrow(tx, row, limits)
 

@@ -150,21 +150,28 @@ def decline(tx: Tx, received_id: str, *, account: str | None = None) -> Row:
 
 
 def remove(tx: Tx, received_id: str, *, account: str | None = None) -> None:
-    """The person takes it off their list, in whatever state it is; a sender who counts on us is told."""
+    """The person (without `account`: somebody else) takes it off their list; a sender who counts on us is told."""
     row = get(tx, received_id, account=account)
     if row.verified == LINK:
         _drop(tx, row)
         return
     if row.state in OPEN:
         _tell(tx, row, SHARE_DECLINED)
+    if account is None:
+        passing_on.ended(tx, row.id, by_person=False)
     _change(tx, row, "removed", path=None)
 
 
-def path_removed(tx: Tx, account: str, path: str) -> None:
-    """A folder of their own is gone, and with it what was mounted in it: that is left."""
+def path_removed(tx: Tx, account: str, path: str, *, by_owner: bool = True) -> None:
+    """A folder of their own is gone, and with it what was mounted in it: that is left.
+
+    Where somebody else removed it, who may write there, the person is told.
+    """
     mounted = sa.select(received).where(received.c.account == account, at_or_below(received.c.path, path))
     for row in tx.all(mounted):
         decline(tx, row.id)
+        if not by_owner:
+            inform(tx, row, news.LOST)
 
 
 def unshared(tx: Tx, row: Row, event: str = news.ENDED) -> None:
@@ -297,7 +304,7 @@ def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
         properties.forget(tx, row.account, row.path)
         locks.forget(tx, row.account, row.path)
     if row.state == ACCEPTED and state != ACCEPTED:
-        passing_on.ended(tx, row.id)
+        passing_on.ended(tx, row.id, by_person=event in ("declined", "removed"))
     changed = tx.one(_BY_ID, {"received": row.id})
     assert changed is not None
     return changed

@@ -155,9 +155,10 @@ def refuse(tx: Tx, request_id: str, *, account: str | None = None) -> Row:
 
 def refuse_host(tx: Tx, host: str) -> int:
     """Everybody refuses what people of a server ask; how many requests those were."""
-    rows = tx.all(sa.select(requests.c.id).where(requests.c.host == host, requests.c.state == OPEN))
+    rows = tx.all(sa.select(requests).where(requests.c.host == host, requests.c.state == OPEN))
     for row in rows:
         refuse(tx, row.id)
+        _tell(tx, row, news.REQUEST_CUT)
     return len(rows)
 
 
@@ -260,9 +261,9 @@ def _store(tx: Tx, account: str, wish: Wish, address: Address, verified: str) ->
         "created": tx.now,
     }
     if tx.insert_new(requests, row):
-        _record(tx, get(tx, request_id), "in")
-        name = wish.path.rpartition("/")[2]
-        news.tell(tx, account, news.REQUESTED, subject=request_id, who=str(address), name=name)
+        stored = get(tx, request_id)
+        _record(tx, stored, "in")
+        _tell(tx, stored, news.REQUESTED)
     elif verified != TYPED:  # somebody typed the address at the link before; now its server says so
         same = sa.and_(requests.c.link == wish.link, requests.c.address == str(address))
         tx.run(requests.update().where(same, requests.c.verified == TYPED).values(verified=verified))
@@ -277,6 +278,10 @@ def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
     changed = get(tx, row.id)
     _record(tx, changed, "here", event)
     return changed
+
+
+def _tell(tx: Tx, row: Row, event: str) -> None:
+    news.tell(tx, row.account, event, subject=row.id, who=row.address, name=row.path.rpartition("/")[2])
 
 
 def _record(tx: Tx, row: Row, direction: audit.Direction, reason: str = "") -> None:

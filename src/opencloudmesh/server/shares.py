@@ -22,6 +22,7 @@ from opencloudmesh.server import audit, bounds, contacts, locks, news, notices, 
 from opencloudmesh.server.accounts import USER
 from opencloudmesh.server.bounds import TO_READ, Bounds, Terms
 from opencloudmesh.server.database import Tx
+from opencloudmesh.server.reports import fails, inform, reached
 from opencloudmesh.server.schema import shares, tokens
 from opencloudmesh.server.subtrees import at_or_below
 
@@ -60,9 +61,9 @@ TRANSITIONS = {
 LIVE = (PENDING, SENT, ACCEPTED)
 IN_FORCE = (*LIVE, PASSED_ON)  # somebody has it, from here or from its owner's server
 
-FAILING_AFTER = 900  # seconds for which a peer may be away before the owner is told
-
 _NEWS = {ACCEPTED: news.ACCEPTED, DECLINED: news.DECLINED}  # of an answer
+# What is said of a share that ends with the one that it was shared on from, where that is not `news.UNDONE`.
+_OF_CHILD = {None: None, news.MY_LOST: news.MY_LOST, news.MY_EXPIRED: news.MY_EXPIRED}
 
 Row = sa.Row[Any]
 
@@ -194,10 +195,11 @@ def unshare(tx: Tx, share_id: str, *, owner: str | None = None) -> Row:
     return end(tx, row)
 
 
-def end(tx: Tx, row: Row, event: str = "unshared", *, told: str = "") -> Row:
+def end(tx: Tx, row: Row, event: str = "unshared", *, told: str = "", says: str | None = None) -> Row:
     """A share ends, and with it all that were shared on from it; nothing happens to one that has ended so already.
 
-    Everybody concerned is told, but for the server `told`, from which we know it.
+    Every server concerned is told, but for `told`, from which we know it. `says` is what the owner reads of it, where
+    it is not they who end it.
     """
     row = get(tx, row.id)  # it may have ended with another one
     if (row.state, event) not in TRANSITIONS:
@@ -206,7 +208,10 @@ def end(tx: Tx, row: Row, event: str = "unshared", *, told: str = "") -> Row:
         notices.ended(tx, row, answered=row.state != PENDING)
     if row.state in IN_FORCE:
         notices.undone(tx, row, told)
-    return _change(tx, row, event, error=None)
+    ended = _change(tx, row, event, says=says, error=None)
+    if says is not None and row.state in IN_FORCE:
+        inform(tx, row, says)
+    return ended
 
 
 def path_removed(tx: Tx, owner: str, path: str, *, by_owner: bool = True) -> None:
@@ -216,9 +221,7 @@ def path_removed(tx: Tx, owner: str, path: str, *, by_owner: bool = True) -> Non
     """
     of_it = (shares.c.owner == owner, at_or_below(shares.c.path, path), shares.c.state.in_(IN_FORCE))
     for row in tx.all(sa.select(shares).where(*of_it)):
-        end(tx, row)
-        if not by_owner:
-            inform(tx, row, news.MY_LOST)
+        end(tx, row, says=None if by_owner else news.MY_LOST)
 
 
 def passed_on(tx: Tx, share_id: str, at_owner: dict[str, str]) -> Row:
@@ -247,22 +250,14 @@ def not_delivered(tx: Tx, share_id: str, reason: str, *, final: bool) -> None:
         _change(tx, row, "refused", error=reason)
         inform(tx, row, news.FAILED)
     elif row.state == PENDING:
-        _fails(tx, row, reason)
+        fails(tx, row, reason)
 
 
 def not_told(tx: Tx, share_id: str, reason: str) -> None:
     """The peer, which has the share, could not be told of a change. Raises `NotFound`."""
     row = get(tx, share_id)
     if row.state in LIVE:
-        _fails(tx, row, reason)
-
-
-def reached(tx: Tx, share_id: str) -> None:
-    """The peer has answered about it: whatever could not be told to it, that is over."""
-    failing = shares.c.id == share_id, shares.c.failing_since.is_not(None), shares.c.state.in_(LIVE)
-    if tx.run(shares.update().where(*failing).values(error=None, failing_since=None)).rowcount:
-        row = get(tx, share_id)
-        news.take_back(tx, row.owner, news.FAILING, row.id)
+        fails(tx, row, reason)
 
 
 def try_again(tx: Tx, share_id: str) -> None:
@@ -275,6 +270,7 @@ def try_again(tx: Tx, share_id: str) -> None:
     if is_shared(tx, row.owner, row.path, Address.parse(row.share_with)):
         raise Conflict(f"This is shared with {row.share_with} anew.")
     _change(tx, row, "retried", error=None)
+    news.take_back(tx, row.owner, news.FAILED, row.id)
 
 
 def answered(tx: Tx, row: Row, answer: str) -> None:
@@ -282,7 +278,7 @@ def answered(tx: Tx, row: Row, answer: str) -> None:
     if row.state != answer:
         if row.failing_since is not None:
             reached(tx, row.id)
-        _change(tx, row, answer, error=None)
+        _change(tx, row, answer, says=news.UNDONE, error=None)
         inform(tx, row, news.LEFT if row.state == ACCEPTED else _NEWS[answer])
         if answer == ACCEPTED and row.share_type == USER:
             contacts.shared(tx, row.owner, row.share_with, name=row.recipient_name or "")
@@ -291,15 +287,7 @@ def answered(tx: Tx, row: Row, answer: str) -> None:
 def expire(tx: Tx) -> None:
     """Ends the shares whose time has come."""
     for row in tx.all(sa.select(shares).where(shares.c.state.in_(IN_FORCE), shares.c.expiration <= tx.now)):
-        end(tx, row, "expired")
-        inform(tx, row, news.MY_EXPIRED)
-
-
-def inform(tx: Tx, row: Row, event: str, *, once: bool = False) -> None:
-    """The owner is told what became of it."""
-    name = row.path.rpartition("/")[2]
-    who = {"who": row.share_with, "who_name": row.recipient_name or ""}
-    news.tell(tx, row.owner, event, subject=row.id, name=name, once=once, **who)
+        end(tx, row, "expired", says=news.MY_EXPIRED)
 
 
 def demand(tx: Tx, share_id: str, requirements: frozenset[str]) -> None:
@@ -341,14 +329,6 @@ def _terms(row: Row) -> tuple[list[str], int | None]:
     return row.permissions, row.expiration
 
 
-def _fails(tx: Tx, row: Row, reason: str) -> None:
-    """The peer does not take what is said of it. When that has lasted a while, the owner is told."""
-    since = tx.now if row.failing_since is None else row.failing_since
-    tx.run(shares.update().where(shares.c.id == row.id).values(error=reason, failing_since=since))
-    if tx.now - since >= FAILING_AFTER:
-        inform(tx, row, news.FAILING, once=True)
-
-
 def _grant(tx: Tx, row: Row, granted: list[str], ends: int | None) -> Row:
     changed = _change(tx, row, "changed", permissions=granted, expiration=ends)
     if WRITE not in granted:
@@ -369,7 +349,7 @@ def _children(tx: Tx, row: Row) -> Sequence[Row]:
     return tx.all(sa.select(shares).where(shares.c.parent == row.id, shares.c.state.in_(IN_FORCE)))
 
 
-def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
+def _change(tx: Tx, row: Row, event: str, *, says: str | None = None, **values: Any) -> Row:
     state = TRANSITIONS.get((row.state, event))
     if state is None:
         raise Conflict(f"A share that is {row.state} cannot be {event}.")
@@ -382,5 +362,5 @@ def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
         tx.run(tokens.delete().where(tokens.c.share == row.id))
         locks.release_all(tx, row.owner, principal(row))
         for child in _children(tx, row):
-            end(tx, child, "expired" if state == EXPIRED else "unshared")
+            end(tx, child, "expired" if state == EXPIRED else "unshared", says=_OF_CHILD.get(says, news.UNDONE))
     return get(tx, row.id)

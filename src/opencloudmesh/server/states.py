@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from opencloudmesh.server import asked, copies, invites, outbox, received, share_requests, shares
+from opencloudmesh.server import asked, copies, invites, news, outbox, received, share_requests, shares
 
 Transitions = Mapping[tuple[str, str], str]
 
@@ -18,6 +18,11 @@ Everything that has a life of its own has a table in the code which says what ma
 not in the table is refused, and changes nothing. This page is drawn from those tables by
 `python -m opencloudmesh.server.states`, and a test holds it to them.
 """
+
+
+TOLD = """`news.EVENTS`. Whatever of the above somebody else, another server or time did, the person whom it concerns is
+told, once, in the transaction in which it happened; not of what they did themselves. What is not so any more is taken
+back."""
 
 
 class Machine(NamedTuple):
@@ -90,7 +95,7 @@ MACHINES = (
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *(_section(machine) for machine in MACHINES)])
+    return "\n".join([HEAD, *(_section(machine) for machine in MACHINES), _told()])
 
 
 def diagram(machine: Machine) -> str:
@@ -107,6 +112,13 @@ def diagram(machine: Machine) -> str:
 
 def _section(machine: Machine) -> str:
     return f"## {machine.title}\n\n`{machine.name}`. {machine.text}\n\n```mermaid\n{diagram(machine)}\n```\n"
+
+
+def _told() -> str:
+    """What people are told, from the table of that."""
+    rows = [f"| `{name}` | {event.about} | {event.sentence} |" for name, event in news.EVENTS.items()]
+    head = "| event | about | what they read |\n|---|---|---|"
+    return f"## What people are told\n\n{TOLD}\n\n" + "\n".join([head, *rows, ""])
 
 
 def _id(state: str) -> str:

@@ -50,6 +50,7 @@ from opencloudmesh.server import (
     peers,
     policy,
     received,
+    reports,
     reshares,
     sessions,
     shares,
@@ -250,7 +251,7 @@ class Worker:
 
         def record(tx: Tx) -> None:
             outcomes.delivered(tx, row)
-            shares.reached(tx, row.subject)
+            reports.reached(tx, row.subject)
 
         await self._context.database.write(record)
 

@@ -6,9 +6,11 @@ from functools import partial
 
 from starlette.responses import Response
 
-from opencloudmesh.server import news, shares
+from opencloudmesh.protocol.errors import NotFound
+from opencloudmesh.server import links, news, shares
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.languages import _
+from opencloudmesh.server.trees import parent
 from opencloudmesh.server.web.news import MAX_ID, id_of, number
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.visits import Visit, redirect
@@ -49,9 +51,20 @@ async def follow(visit: Visit) -> Response:
     def place(tx: Tx) -> str:
         row = news.mark(tx, account, news_id)
         about = news.EVENTS[row.event].about
+        if about == news.LINK:
+            return _behind(tx, account, row.subject)
         return PLACES[about] if about in PLACES else f"/share/{shares.get(tx, row.subject, owner=account).path}"
 
     return redirect(await visit.context.database.write(place))
+
+
+def _behind(tx: Tx, account: str, link_id: str) -> str:
+    """The folder that somebody has put something into by a link; all links, where this one is not there any more."""
+    try:
+        link = links.get(tx, link_id, account=account)
+    except NotFound:
+        return "/requests"
+    return f"/files/{link.path if link.resource_type == 'folder' else parent(link.path)}"
 
 
 async def mark_one(visit: Visit) -> Response:
