@@ -29,7 +29,18 @@ from opencloudmesh.server import (
 )  # fmt: skip
 from opencloudmesh.server import policy as words
 from opencloudmesh.server.web import auth, linked
-from opencloudmesh.server.web.pages import asked, contacts, copies, inbox, links, openid, shares, visits, welcome
+from opencloudmesh.server.web.pages import (
+    archive,
+    asked,
+    contacts,
+    copies,
+    inbox,
+    links,
+    openid,
+    shares,
+    visits,
+    welcome,
+)
 from opencloudmesh.server.web.pages import passkeys as passkey_pages
 from opencloudmesh.server.web.pages.operator import audit, groups, outbox, policy, settings, users
 
@@ -103,7 +114,16 @@ def _tables() -> Iterator[str]:
     yield from (setting.help for setting in config.SETTINGS)
     yield from (*words.SIGNATURES, *settings.SOURCES, outbox.LATER)
     yield from (auth.WRONG, factors.WRONG, passkeys.UNKNOWN, operators.ONLY_FOR_OPERATORS, reshares.NOT_ON)
-    yield from (limits.WAIT_A_MINUTE, limits.WAIT, linked.SLOWLY, openid.SLOWLY, passkey_pages.SLOWLY, database.CLOSED)
+    yield from (
+        limits.WAIT_A_MINUTE,
+        limits.WAIT,
+        linked.BUSY,
+        linked.SLOWLY,
+        archive.WAIT,
+        openid.SLOWLY,
+        passkey_pages.SLOWLY,
+        database.CLOSED,
+    )
     yield "Some fields are missing or wrong."  # `Fields.check`
     for table in (
         asked.STATES, asked.LABELS, copies.STATES, welcome.LABELS,

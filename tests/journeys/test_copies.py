@@ -96,7 +96,9 @@ async def half(two, share, first=b"x" * 1_000_000):
     job = await two.api("POST", "copies", {"received": share}, who="marie", status=201)
     entry = await RemoteTree(two.context.reach, two.rows(received.get, share), strong=True).look("")
     two.context.database.write_now(lambda tx: copies.seen(tx, job["id"], size=entry.size, etag=entry.etag))
-    two.context.partials.path(job["id"]).write_bytes(first)
+    with_pieces = two.context.partials.of("marie").path(job["id"])
+    with_pieces.parent.mkdir()
+    with_pieces.write_bytes(first)
     return job["id"]
 
 

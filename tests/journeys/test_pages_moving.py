@@ -131,6 +131,25 @@ async def test_an_archive_has_an_end(one, einstein, monkeypatch):
     assert sorted(found) == ["0.txt", "1.txt", LEFT_OUT]
 
 
+async def test_so_many_archives_are_made_at_a_time(one, einstein, monkeypatch):
+    one.put("einstein", "a.txt", b"a")
+    monkeypatch.setattr(archive, "OF_ONE", 1)
+    await taken_along(einstein, "")
+    await taken_along(einstein, "")  # each gives its turn back
+    with archive.packing(one.context.limits, "account:einstein"):
+        answer = await einstein.send("GET", "/archive/")
+        assert (answer.status, answer.headers.get("retry-after")) == (429, "5")
+        assert archive.WAIT.encode() in answer.body
+    monkeypatch.setattr(archive, "AT_ONCE", 1)
+    with archive.packing(one.context.limits, "somebody"):
+        assert (await einstein.send("GET", "/archive/")).status == 429
+        one.put("einstein", "f/b.txt", b"b")
+        link = await one.api("POST", "links", {"path": "f", "mode": "read"}, who="einstein", status=201)
+        home = link["url"].removeprefix(one.url)
+        assert (await one.request("GET", f"{home}/archive/")).status == 429
+    assert (await one.request("GET", f"{home}/archive/")).status == 200
+
+
 @pytest.mark.parametrize("path", ["/move/note.txt", "/archive/"])
 async def test_other_people_do_not_move_or_take_along(one, two, einstein, path):
     two.put("marie", "note.txt", b"x")

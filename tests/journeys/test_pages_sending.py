@@ -37,7 +37,7 @@ async def put(browser: Browser, upload: str, start: int, data: bytes, status: in
 
 
 def kept(server: Any) -> list[str]:
-    return sorted(path.name for path in (server.data / "uploads").iterdir())
+    return sorted(path.name for path in (server.data / "uploads").rglob("*") if path.is_file())
 
 
 async def test_a_file_arrives_in_pieces_and_is_there_when_it_is_whole(one, einstein):
@@ -98,16 +98,16 @@ async def test_pieces_that_do_not_fit_change_nothing(one, einstein, monkeypatch)
     await put(einstein, begun["id"], 2, b"cde", 400)
     monkeypatch.setattr(sending, "MAX_PIECE", 1)
     await put(einstein, begun["id"], 2, b"cd", 413)
-    piece = one.context.partials.opened(begun["id"], 2, 4)
+    piece = one.context.partials.of("einstein").opened(begun["id"], 2, 4)
     await put(einstein, begun["id"], 2, b"c", 409)
     piece.close()
-    assert (one.data / "uploads" / begun["id"]).read_bytes() == b"ab"
+    assert (one.data / "uploads" / "einstein" / begun["id"]).read_bytes() == b"ab"
 
 
 async def test_a_piece_that_never_ends_holds_up_nothing_but_its_file(one, einstein):
     begun = await begin(einstein, "a.txt", 3)
     await put(einstein, begun["id"], 0, b"abc")
-    piece = one.context.partials.opened(begun["id"], 3, 3)  # as while a request stands still
+    piece = one.context.partials.of("einstein").opened(begun["id"], 3, 3)  # as while a request stands still
     try:
         for _ in range(contents.DISK_THREADS):
             async with asyncio.timeout(30):
@@ -155,11 +155,17 @@ async def test_quota_and_locks_hold(one, einstein):
     one.context.database.write_now(lambda tx: tx.run(schema.accounts.update().values(quota=10)))
     await one.dav("PUT", "einstein", "a.txt", b"123456")  # what is put there by hand is seen at the next walk
     await begin(einstein, "b.txt", 5, 507)
-    await begin(einstein, "b.txt", 3)
+    begun = await begin(einstein, "b.txt", 3)
     await begin(einstein, "c.txt", 2, 507)  # what is under way needs its room too
     await begin(einstein, "a.txt", 7, exists="replace")
+    await put(einstein, begun["id"], 0, b"xyz")
+    assert (await one.api("GET", "me", who="einstein"))["quota"]["used"] == 9
+    assert (await one.dav("PUT", "einstein", "e.txt", b"12")).status == 507
+    assert await ask(einstein, f"{begun['id']}/finish") == {"name": "b.txt"}
+    assert (await one.api("GET", "me", who="einstein"))["quota"]["used"] == 9
+    assert kept(one) == []
     one.context.database.write_now(lambda tx: locks.acquire(tx, "einstein", "d.txt", principal="account:einstein"))
-    assert len(one.rows(uploads.listing, "einstein")) == 2
+    assert len(one.rows(uploads.listing, "einstein")) == 1
     await begin(einstein, "d.txt", 1, 423)
 
 
@@ -178,9 +184,12 @@ async def test_unfinished_uploads_are_bounded_and_go_with_time(one, einstein):
     assert kept(one) == []
     begun = await begin(einstein, "one more", 1)
     await put(einstein, begun["id"], 0, b"a")
-    (one.data / "uploads" / "nobodys").write_bytes(b"x")
+    for nobodys in ("nobodys", "einstein/nobodys", "gone/nobodys"):
+        (one.data / "uploads" / nobodys).parent.mkdir(exist_ok=True)
+        (one.data / "uploads" / nobodys).write_bytes(b"x")
     await one.context.sweep()
     assert kept(one) == [begun["id"]]
+    assert [path.name for path in (one.data / "uploads").iterdir()] == ["einstein"]
     one.cloud.context.clock.ahead = LIFETIME + 1
     one.context.database.write_now(uploads.purge)
     await one.context.sweep()

@@ -387,6 +387,13 @@ async def test_uploads_are_bounded_by_the_link_besides_the_quota(one, visitor, m
     await visitor.send_files(f"{home}/upload/", [("1", b""), ("2", b""), ("3", b"")], 507)
     names = {path.name for path in one.file("einstein", "work").iterdir()}
     assert names == {"a.txt", "deep", "fits", "1", "2"}
+    link, home = await given(one, mode="edit")
+    shown = b64encode(f"{home.rpartition('/')[2]}:".encode()).decode()
+    fields = {"Authorization": f"Basic {shown}"}
+    at_once = [one.request("PUT", f"/dav/ocm/at-once-{number}", fields, b"x" * 8) for number in range(4)]
+    assert sorted([answer.status for answer in await asyncio.gather(*at_once)]) == [201, 507, 507, 507]
+    assert len(list(one.file("einstein", "work").glob("at-once-*"))) == 1
+    assert ((await known(one, link))["uploads"], (await known(one, link))["uploaded"]) == (1, 8)
     monkeypatch.setattr(linked, "PUT_OF_CLIENT", 0)
     page = await visitor.send_files(f"{home}/upload/", [("more", b"")], 429)
     assert page.headers.get("retry-after")

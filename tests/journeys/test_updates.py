@@ -160,6 +160,7 @@ async def test_both_trails_say_what_was_changed_and_no_secret(one, two):
         ({"permissions": None}, 400),
         ({"expiration": 1}, 400),
         ({"expiration": "never"}, 400),
+        ({"mfa": True, "permissions": ["read"]}, 400),
         ([], 400),
     ],
 )

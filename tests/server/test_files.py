@@ -265,6 +265,18 @@ class TestQuota:
             await desk.share("shared").write("new", body(b"x" * 401))
 
 
+async def test_only_so_much_is_copied_at_once_and_nothing_makes_way_for_more(desk, monkeypatch):
+    desk.fill("a/1", "a/2", "b/3")
+    before = desk.state()
+    monkeypatch.setattr(files, "MAX_COPIED", 2)
+    with pytest.raises(Forbidden):
+        await desk.tree.copy("a", "b", overwrite=True)
+    assert desk.state() == before
+    await desk.tree.copy("a", "c", overwrite=False, deep=False)
+    await desk.tree.copy("b", "d", overwrite=False)
+    assert set(desk.tree_on_disk()) == {"a/1", "a/2", "b/3", "d/3"}
+
+
 async def test_without_quota_the_disk_is_the_limit(desk):
     quota = await desk.tree.quota()
     assert quota.used == 0

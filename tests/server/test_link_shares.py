@@ -144,3 +144,9 @@ def test_one_address_is_not_flooded_by_several_links(office, monkeypatch):
     with pytest.raises(TooManyRequests):
         take(office, rows[2])
     office.offered(path="d")  # the owner does as they like
+    for share in office.see(shares.listing, "einstein"):
+        office._put(schema.shares, share.id, shares.FAILED)
+    with pytest.raises(TooManyRequests):  # what did not arrive is not sent again and again
+        take(office, rows[0])
+    office.now += link_shares.DAY
+    take(office, rows[0])

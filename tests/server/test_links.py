@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hmac
 from contextlib import closing
+from functools import partial
 
 import pytest
 from tests.server.offices import NOW, Office, with_terms
 
 from opencloudmesh.protocol.address import Address
-from opencloudmesh.protocol.errors import Invalid, NotFound
+from opencloudmesh.protocol.errors import InsufficientStorage, Invalid, NotFound
 from opencloudmesh.server import links, schema, share_requests
 
 
@@ -108,3 +109,21 @@ def test_links_end_with_what_they_lead_to_and_requests_with_links(office):
     office.do(links.path_removed, "einstein", "a")
     assert {row.id for row in office.all(schema.links)} == {rows["ab"].id, rows["A/b"].id, hers.id}
     assert [row.path for row in office.all(schema.requests)] == ["ab"]
+
+
+def test_what_visitors_put_there_has_a_bound_in_the_moment_in_which_it_is_counted(office):
+    row = create(office, resource_type="folder", mode="edit")
+    reserve = partial(office.do, links.reserve, row.id, total=10, most=3)
+    reserve(size=4, count=1)
+    for size, count in ((7, 1), (0, 3)):
+        before = office.everything()
+        with pytest.raises(InsufficientStorage):
+            reserve(size=size, count=count)
+        assert office.everything() == before
+    reserve(size=6, count=2)
+    office.do(links.give_back, row.id, size=6, count=2)
+    counted = office.see(links.get, row.id)
+    assert (counted.uploads, counted.uploaded) == (1, 4)
+    reserve(size=6, count=2)
+    with pytest.raises(NotFound):
+        office.do(links.reserve, "gone", size=0, count=0, total=10, most=3)

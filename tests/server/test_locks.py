@@ -98,6 +98,18 @@ def test_what_is_locked_below_protects_a_folder_from_deep_changes(office):
     assert not office.blocks("a/b2", deep=True)
 
 
+def test_a_visitor_of_a_link_holds_one_for_minutes(office):
+    who = f"{locks.VISITOR}1"
+    lock = office.lock("a", who=who, seconds=86_400)
+    assert lock.until == NOW + locks.VISITOR_SECONDS == NOW + 600
+    office.now += 300
+    again = office.database.write_now(
+        lambda tx: locks.refresh(tx, "einstein", "a", [lock.token], principal=who, seconds=86_400)
+    )
+    assert again.until == NOW + 900
+    assert office.lock("b", seconds=86_400).until == NOW + 300 + 86_400
+
+
 def test_every_lock_on_the_way_must_be_held(office):
     above, below = office.lock("a", infinite=False), office.lock("a/b")
     assert office.blocks("a/b", above, member=True)

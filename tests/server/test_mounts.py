@@ -32,7 +32,7 @@ from opencloudmesh.protocol.errors import (
     Unavailable,
     Unreachable,
 )
-from opencloudmesh.server import locks, outbox, peers, properties
+from opencloudmesh.server import locks, mounts, outbox, peers, properties
 from opencloudmesh.server.database import Database, Tx
 from opencloudmesh.server.mounts import UserTree
 from opencloudmesh.server.remote import Reach, RemoteTree
@@ -532,7 +532,9 @@ async def test_shares_are_not_put_into_one_another(shared: World, peer: Line, fo
     assert (peer.connections, shared.left, (folder / "x").exists()) == (0, [], False)
 
 
-async def test_files_and_folders_are_copied_across_the_border(shared: World, folder: Path) -> None:
+async def test_files_and_folders_are_copied_across_the_border(
+    shared: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shared.desk.fill("own/a.txt", "own/b/c.txt")
     assert await shared.tree.copy("own", f"{AT}/own", overwrite=False) is True
     assert (folder / "own/b/c.txt").read_text() == "own/b/c.txt"
@@ -547,6 +549,10 @@ async def test_files_and_folders_are_copied_across_the_border(shared: World, fol
     }
     assert await shared.tree.copy(AT, "flat", overwrite=False, deep=False) is True
     assert await shared.tree.list("flat") == []
+    monkeypatch.setattr(mounts, "MAX_COPIED", 3)
+    with pytest.raises(Forbidden):
+        await shared.tree.copy(AT, "too much", overwrite=False)
+    assert len(list((shared.desk.root / "too much").rglob("*"))) < 3
 
 
 async def test_a_move_across_the_border_is_a_copy_and_then_a_deletion(shared: World, folder: Path) -> None:

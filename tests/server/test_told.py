@@ -222,8 +222,8 @@ def test_a_share_that_is_told_after_all_has_not_failed(office):
 def test_what_visitors_of_a_link_do_and_what_others_delete(office):
     link = office.do(links.create, "einstein", path="a/b", resource_type="folder", mode="upload")
     for _ in range(2):
-        office.do(links.put, link.id, 3)
-    office.do(links.put, "gone", 3)
+        office.do(links.put, link.id)
+    office.do(links.put, "gone")
     office.do(links.fetched, link.id)
     assert [(told.event, told.subject, told.name) for told in office.all(schema.news)] == [
         (news.LINK_PUT, link.id, "b")

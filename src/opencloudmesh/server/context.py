@@ -96,11 +96,12 @@ class Context:
             request = TokenRequest(secret, config.own_host)
             return await client.exchange(network, peer, request, keyring.signer(peer))
 
+        partials = Partials(config.data)
         return cls(
             config=config,
             database=database,
-            storage=Storage(config.data),
-            partials=Partials(config.data),
+            storage=Storage(config.data, partials.arrived),
+            partials=partials,
             previews=Previews(config.data),
             network=network,
             keys=keyring,
@@ -121,13 +122,9 @@ class Context:
         self.storage.refresh_folders()
 
     async def sweep(self) -> None:
-        """Removes what arrived of uploads and copies that are forgotten, and what has been in the trash for too long.
-
-        The row of either is always there before its file.
-        """
-        names = await asyncio.to_thread(self.partials.names)
-        known = await self.database.read(lambda tx: uploads.known(tx) | copies.known(tx))
-        await asyncio.to_thread(self.partials.discard_all, [name for name in names if name not in known])
+        """Removes what arrived of uploads and copies that are forgotten, and what was in the trash for too long."""
+        known = partial(self.database.read_now, lambda tx: uploads.known(tx) | copies.known(tx))
+        await asyncio.to_thread(self.partials.sweep, known)
         expired = await self.database.write(lambda tx: trash.expire(tx, self.config.trash_days))
         await bins.burn(self.storage, self.database, expired)
         await asyncio.to_thread(self.previews.sweep)

@@ -97,14 +97,14 @@ class Copier:
         await self._context.database.write(lambda tx: copies.unfold(tx, row, name, items))
 
     async def _fetch(self, row: Row, account: Account, tree: RemoteTree, entry: Entry) -> None:
-        partials, database = self._context.partials, self._context.database
+        partials, database = self._context.partials.of(account.id), self._context.database
         offset = await asyncio.to_thread(partials.size, row.id)
         if offset and (row.etag, row.size) != (entry.etag, entry.size):  # it has changed there
             await asyncio.to_thread(partials.discard, row.id)
             offset = 0
         await database.write(lambda tx: copies.seen(tx, row.id, size=entry.size, etag=entry.etag))
         quota = await self._context.own_tree(account.id).quota()
-        if quota.available is not None and quota.available < entry.size:
+        if quota.available is not None and quota.available < entry.size - offset:
             raise InsufficientStorage("There is no room for it among your files.")
         checksum = None
         if offset < entry.size or entry.size == 0:
@@ -124,7 +124,7 @@ class Copier:
 
     async def _append(self, row: Row, content: Content, offset: int, size: int) -> None:
         """What comes goes behind what is there, as long as it is wanted."""
-        partials, read = self._context.partials, self._context.database.read
+        partials, read = self._context.partials.of(row.account), self._context.database.read
         assert content.stream is not None
         piece = await asyncio.to_thread(partials.opened, row.id, offset, size)
         try:
@@ -143,6 +143,7 @@ class Copier:
         tree = self._context.tree(account)
         await tree.take_in(join(row.folder, name), file, size=entry.size, modified_ns=entry.modified_ns)
         await self._context.database.write(partial(copies.arrived, copy_id=row.id, name=name))
+        await asyncio.to_thread(self._context.partials.of(account.id).discard, row.id)
 
     async def _free_name(self, account: Account, row: Row) -> str:
         """Nothing that is there is ever replaced."""

@@ -10,6 +10,7 @@ import asyncio
 import mimetypes
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -27,7 +28,18 @@ from opencloudmesh.server.bins import Bin
 from opencloudmesh.server.contents import gathered, on_disk
 from opencloudmesh.server.database import Database, Tx
 from opencloudmesh.server.storage import Storage, Upload
-from opencloudmesh.server.trees import ALL, Content, Entry, Permissions, Quota, inside, join, require
+from opencloudmesh.server.trees import (
+    ALL,
+    MAX_COPIED,
+    Content,
+    Entry,
+    Permissions,
+    Quota,
+    inside,
+    join,
+    require,
+    too_much,
+)
 
 # Called in the transaction that cleans up after what was at or below a path of an account's tree. Afterwards no
 # share of it is offered, and nothing is mounted there.
@@ -110,7 +122,8 @@ class LocalTree:
                 await on_disk(self._append, upload, data, limit)
             if size is not None and upload.size != size:
                 raise Invalid("The body is not as long as announced.")
-            found, new = await on_disk(upload.commit, modified_ns)
+            async with self._counted(upload.size):
+                found, new = await on_disk(upload.commit, modified_ns)
             if size is None and self._trash is not None:
                 await self._trash.give_way(0, await self._limit())
         finally:
@@ -118,11 +131,11 @@ class LocalTree:
         return self._entry(self._path(upload.path), found), new
 
     async def take_in(self, path: str, file: Path, *, modified_ns: int) -> tuple[Entry, bool]:
-        """As `write`, of a file of this disk that is in no tree: it is moved, and stays where that fails."""
+        """As `write`, of one of the person's `partials`, which counts already: it is moved, or stays if that fails."""
         require("take_in", self.permissions)
         upload = await on_disk(self._upload, path, file)
         try:
-            await self._room(upload.replaced, upload.size)
+            await self._room(upload.replaced + upload.size, upload.size)
             found, new = await on_disk(upload.commit, modified_ns)
         finally:
             upload.discard()
@@ -154,10 +167,13 @@ class LocalTree:
     async def copy(self, source: str, target: str, *, overwrite: bool, deep: bool = True) -> bool:
         """Copies a file or folder with its properties."""
         require("copy", self.permissions)
+        size, count = await on_disk(partial(self._extent, source, deep=deep))
+        if count > MAX_COPIED:
+            raise too_much()
+        await self._room(0, size, count)
         origin, place, taken = await self._make_way(source, target, overwrite=overwrite, inner=False)
-        size = await on_disk(self._storage.size, self.account, origin)
-        await self._room(0, size)
-        await on_disk(partial(self._storage.copy, self.account, origin, place, deep=deep))
+        async with self._counted(size, count):
+            await on_disk(partial(self._storage.copy, self.account, origin, place, deep=deep))
         await self._database.write(
             partial(properties.copy, account=self.account, source=origin, target=place, deep=deep)
         )
@@ -177,6 +193,13 @@ class LocalTree:
         place = self._place(path)
         file = self._storage.file(self.account, place)
         return Content(self._entry(self._path(place), self._storage.stat(self.account, place)), file=file)
+
+    def _extent(self, path: str, *, deep: bool) -> tuple[int, int]:
+        """Bytes, and how many files and folders they are in."""
+        place = self._place(path)
+        if not deep and disk.is_folder(self._storage.stat(self.account, place)):
+            return 0, 1
+        return self._storage.size(self.account, place), self._storage.count(self.account, place)
 
     def _usage(self) -> tuple[int, int]:
         return self._storage.usage(self.account), self._storage.free()
@@ -267,7 +290,7 @@ class LocalTree:
         row = await self._database.read(lambda tx: tx.one(query))
         return None if row is None else row.quota
 
-    async def _room(self, replaced: int, size: int) -> int | None:
+    async def _room(self, replaced: int, size: int, _count: int = 1) -> int | None:
         """Bytes that a file may have which replaces so many; None where only the disk limits it."""
         limit, room = await self._limit(), None
         if limit is not None:
@@ -277,6 +300,11 @@ class LocalTree:
         if self._trash is not None:
             await self._trash.give_way(size - replaced, limit)
         return room
+
+    @asynccontextmanager
+    async def _counted(self, _size: int, _count: int = 1) -> AsyncIterator[None]:
+        """Around the moment in which a file of so many bytes is put there, or so many files and folders."""
+        yield
 
     def _path(self, place: str) -> str:
         """The path in this tree of a place in the account's."""

@@ -23,6 +23,7 @@ from opencloudmesh.server.share_requests import MAX_ADDRESS, TYPED
 # Shares taken by links that nobody has answered yet: by one link, and by all links with one address, at one server.
 OF_LINK, OF_ADDRESS, OF_HOST = 100, 5, 200
 UNANSWERED = (shares.PENDING, shares.SENT)
+DAY = 86_400  # seconds for which one that did not arrive at an address counts there as these do
 # After these a visitor may try again; where the owner, or whoever it was for, has ended it, it stays ended.
 AGAIN = (shares.FAILED, shares.EXPIRED)
 
@@ -78,16 +79,15 @@ def _is_known(tx: Tx, link: Row, address: str) -> bool:
 
 
 def _slow_down(tx: Tx, link: Row, address: Address) -> None:
-    """Raises `TooManyRequests` where too much that links sent waits for an answer."""
+    """Raises `TooManyRequests` where too much that links sent is unanswered, or did not arrive at that address."""
+    unanswered = table.c.state.in_(UNANSWERED)
+    failed = sa.and_(table.c.state == shares.FAILED, table.c.changed > tx.now - DAY)
     bounds = (
-        (table.c.link == link.id, OF_LINK),
-        (table.c.share_with == str(address), OF_ADDRESS),
-        (table.c.host == address.host, OF_HOST),
+        (sa.and_(table.c.link == link.id, unanswered), OF_LINK),
+        (sa.and_(table.c.share_with == str(address), sa.or_(unanswered, failed)), OF_ADDRESS),
+        (sa.and_(table.c.host == address.host, unanswered), OF_HOST),
     )
     for which, limit in bounds:
-        query = sa.select(sa.func.count().label("number")).where(
-            which, table.c.link.is_not(None), table.c.state.in_(UNANSWERED)
-        )
-        row = tx.one(query)
+        row = tx.one(sa.select(sa.func.count().label("number")).where(which, table.c.link.is_not(None)))
         if row is not None and row.number >= limit:
             raise TooManyRequests("Too many have taken it who have not answered yet. Try again later.")

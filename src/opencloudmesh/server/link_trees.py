@@ -7,7 +7,7 @@ full. Where they see nothing (mode "upload"), nothing that they put replaces or 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from functools import partial
+from contextlib import asynccontextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ from opencloudmesh.server.contents import on_disk
 from opencloudmesh.server.database import Database
 from opencloudmesh.server.files import LocalTree, OnRemoved
 from opencloudmesh.server.storage import Storage, Upload
-from opencloudmesh.server.trees import Entry, join, numbered
+from opencloudmesh.server.trees import Entry, join, numbered, require
 
 MAX_UPLOADS = 10_000  # files and folders that visitors may put by one link
 
@@ -50,27 +50,15 @@ class LinkTree(LocalTree):
     ) -> tuple[Entry, bool]:
         """As of any tree; by a link to upload only, always something new beside what is there."""
         if self._link.mode == links.UPLOAD:
-            upload = await on_disk(self._beside, path)
-            entry, new = await self._put(upload, chunks, size, modified_ns)
-        else:
-            entry, new = await super().write(path, chunks, size=size, modified_ns=modified_ns)
-        await self._count(entry.size)
-        return entry, new
+            return await self._put(await on_disk(self._beside, path), chunks, size, modified_ns)
+        return await super().write(path, chunks, size=size, modified_ns=modified_ns)
 
     async def make_folder(self, path: str) -> Entry:
         """Makes one folder."""
+        require("make_folder", self.permissions)
         await self._room(0, 0)
-        entry = await super().make_folder(path)
-        await self._count(0)
-        return entry
-
-    async def copy(self, source: str, target: str, *, overwrite: bool, deep: bool = True) -> bool:
-        """Copies a file or folder with its properties."""
-        count = await on_disk(self._storage.count, self.account, self._place(source)) if deep else 1
-        await self._room(0, 0, count)
-        new = await super().copy(source, target, overwrite=overwrite, deep=deep)
-        await self._count(await on_disk(self._storage.size, self.account, self._place(target)), count)
-        return new
+        async with self._counted(0):
+            return await super().make_folder(path)
 
     def _beside(self, path: str) -> Upload:
         if not path or "/" in path:  # whether there is such a folder is not told
@@ -85,5 +73,15 @@ class LinkTree(LocalTree):
         room = await super()._room(replaced, size)
         return left if room is None else min(room, left)
 
-    async def _count(self, size: int, count: int = 1) -> None:
-        await self._database.write(partial(links.put, link_id=self._link.id, size=size, count=count))
+    @asynccontextmanager
+    async def _counted(self, size: int, count: int = 1) -> AsyncIterator[None]:
+        """Of what others put there at the same moment, only so much comes in as the link still takes."""
+        write, link_id = self._database.write, self._link.id
+        bounds = {"total": self._total, "most": MAX_UPLOADS}
+        await write(lambda tx: links.reserve(tx, link_id, size=size, count=count, **bounds))
+        try:
+            yield
+        except BaseException:
+            await write(lambda tx: links.give_back(tx, link_id, size=size, count=count))
+            raise
+        await write(lambda tx: links.put(tx, link_id))

@@ -8,12 +8,11 @@ A link goes where its file goes, and ends with it.
 from __future__ import annotations
 
 import hmac
-from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 
-from opencloudmesh.protocol.errors import FieldError, Invalid, NotFound
+from opencloudmesh.protocol.errors import FieldError, InsufficientStorage, Invalid, NotFound
 from opencloudmesh.protocol.protocols import READ, WRITE
 from opencloudmesh.server import bounds, locks, news
 from opencloudmesh.server.bounds import TO_READ, Terms
@@ -163,7 +162,7 @@ def nowhere() -> NotFound:
 
 def principal(row: Row) -> str:
     """Whose the WebDAV locks are that visitors take."""
-    return f"link:{row.id}"
+    return f"{locks.VISITOR}{row.id}"
 
 
 def fetched(tx: Tx, link_id: str) -> None:
@@ -171,17 +170,37 @@ def fetched(tx: Tx, link_id: str) -> None:
     tx.run(links.update().where(links.c.id == link_id).values(downloads=links.c.downloads + 1))
 
 
-def put(tx: Tx, link_id: str, size: int, count: int = 1) -> None:
-    """A visitor has put a file of so many bytes there, or a folder; or a copy of so many of them. The owner is told."""
-    values = {"uploads": links.c.uploads + count, "uploaded": links.c.uploaded + size}
-    tx.run(links.update().where(links.c.id == link_id).values(**values))
-    with suppress(NotFound):
-        _tell(tx, get(tx, link_id), news.LINK_PUT)
+def reserve(tx: Tx, link_id: str, *, size: int, count: int, total: int, most: int) -> None:
+    """A visitor is about to put a file of so many bytes there, or a folder, or a copy of so many of them.
+
+    Raises `InsufficientStorage` where that were more than `total` bytes or `most` of them by this link, `NotFound`.
+    """
+    row = get(tx, link_id)
+    if row.uploaded + size > total or row.uploads + count > most:
+        raise InsufficientStorage("This is more than one can upload here.")
+    _count(tx, link_id, size, count)
+
+
+def give_back(tx: Tx, link_id: str, *, size: int, count: int) -> None:
+    """It did not come there."""
+    _count(tx, link_id, -size, -count)
+
+
+def put(tx: Tx, link_id: str) -> None:
+    """It is there; the owner is told."""
+    row = tx.one(sa.select(links).where(links.c.id == link_id))
+    if row is not None:  # else they have just ended it
+        _tell(tx, row, news.LINK_PUT)
 
 
 def is_over(row: Row, now: int) -> bool:
     """Whether its time is over."""
     return row.expiration is not None and row.expiration <= now
+
+
+def _count(tx: Tx, link_id: str, size: int, count: int) -> None:
+    values = {"uploads": links.c.uploads + count, "uploaded": links.c.uploaded + size}
+    tx.run(links.update().where(links.c.id == link_id).values(**values))
 
 
 def _tell(tx: Tx, row: Row, event: str) -> None:

@@ -21,6 +21,7 @@ from opencloudmesh.server.trees import inside, parent
 
 USUAL_SECONDS = 3600
 MAX_SECONDS = 24 * 3600
+VISITOR, VISITOR_SECONDS = "link:", 600  # whoever has a link has to come back more often to keep others from writing
 MAX_OWNER = 8 * 1024  # characters of what a client says of itself
 MAX_COUNT = 1000  # locks of one principal in one account
 
@@ -87,7 +88,7 @@ def acquire(
     count = tx.one(sa.select(sa.func.count()).select_from(locks).where(mine))
     if count is not None and count[0] >= MAX_COUNT:
         raise InsufficientStorage("You hold too many locks.")
-    until = tx.now + min(seconds, MAX_SECONDS)
+    until = tx.now + _lasts(principal, seconds)
     token = f"opaquelocktoken:{tx.secret()}"
     row = (token, account, path, infinite, exclusive, owner_xml, principal, until)
     tx.run(sa.insert(locks).values(row))
@@ -100,7 +101,7 @@ def refresh(
     """Gives a lock on the path new time. `PreconditionFailed` where none of the tokens is one of the principal's."""
     for lock in around(tx, account, path, below=False):
         if lock.covers(path) and lock.token in tokens and lock.principal == principal:
-            until = tx.now + min(seconds, MAX_SECONDS)
+            until = tx.now + _lasts(principal, seconds)
             tx.run(sa.update(locks).where(locks.c.token == lock.token).values(until=until))
             return replace(lock, until=until)
     raise PreconditionFailed("You hold no such lock here.")
@@ -153,3 +154,7 @@ def forget(tx: Tx, account: str, path: str) -> None:
 def purge(tx: Tx) -> None:
     """Removes locks whose time is over."""
     tx.run(sa.delete(locks).where(locks.c.until <= tx.now))
+
+
+def _lasts(principal: str, seconds: int) -> int:
+    return min(seconds, VISITOR_SECONDS if principal.startswith(VISITOR) else MAX_SECONDS)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from opencloudmesh.server.files import LocalTree
 from opencloudmesh.server.remote import Reach, RemoteTree
 from opencloudmesh.server.schema import received
 from opencloudmesh.server.subtrees import at_or_below, moved
-from opencloudmesh.server.trees import ALL, MAX_DEPTH, Content, Entry, Quota, inside, join, parent
+from opencloudmesh.server.trees import ALL, MAX_COPIED, MAX_DEPTH, Content, Entry, Quota, inside, join, parent, too_much
 
 Row = sa.Row[Any]
 Entries = list[Entry]
@@ -280,12 +280,14 @@ class UserTree:
                 if existing.mounted:
                     raise Forbidden("A received share is not replaced.")
                 await self.delete(target)
-        await self._copy(origin, target, mounts, deep=deep)
+        await self._copy(origin, target, mounts, iter(range(MAX_COPIED)), deep=deep)
         return existing is None
 
-    async def _copy(self, entry: Entry, target: str, mounts: Mounts, *, deep: bool) -> None:
+    async def _copy(self, entry: Entry, target: str, mounts: Mounts, left: Iterator[int], *, deep: bool) -> None:
         if target.count("/") >= MAX_DEPTH:  # a peer can invent folders without end
             raise Forbidden("The folders are nested too deeply.")
+        if next(left, None) is None:
+            raise too_much()
         if not entry.is_folder:
             content = await self.read(entry.path)
             seen = content.entry
@@ -294,7 +296,7 @@ class UserTree:
             return
         await self.make_folder(target)
         for child in await self._list(entry.path, mounts, fresh=True) if deep else ():
-            await self._copy(child, join(target, child.name), mounts, deep=True)
+            await self._copy(child, join(target, child.name), mounts, left, deep=True)
 
     async def _existing(self, path: str, mounts: Mounts) -> Entry | None:
         try:

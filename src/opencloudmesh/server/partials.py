@@ -1,14 +1,18 @@
-"""Files that arrive in pieces: what there is of each so far, in `uploads/` beside the trees, by the id of its row.
+"""Files that arrive in pieces: what there is of each so far, in `uploads/<account>/`, by the id of its row.
+
+    mine = partials.of("einstein")
+    piece = mine.opened(upload_id, offset, size)
 
 Synchronous, over real paths, without a database. A piece that was acknowledged is on disk; of one that broke off,
-what had arrived is kept. Whoever appends holds a lock on the file, so two at once do not mix.
+what had arrived is kept. Whoever appends holds a lock on the file, so two at once do not mix. It counts in the person's
+quota as what is in their tree does (`arrived`).
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +27,35 @@ class Partials:
         self._folder = data / "uploads"
         with disk.told():
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def of(self, account: str) -> Arrivals:
+        """Those of one person."""
+        return Arrivals(self._folder / disk.checked_name(account))
+
+    def arrived(self, account: str) -> int:
+        """Bytes that have arrived for a person, of all files together."""
+        return sum(state.st_size for state in _files(self._folder / disk.checked_name(account)).values())
+
+    def sweep(self, known: Callable[[], Collection[str]]) -> None:
+        """Removes what belongs to no row. `known` is asked for their ids last: a row is there before its file."""
+        with disk.told():
+            found = list(self._folder.iterdir())
+            files = [path / name for path in found for name in _files(path)]
+        loose = [path for path in found if not path.is_dir()]  # of a version that had all in one folder
+        kept = known()
+        for path in loose + [file for file in files if file.name not in kept]:
+            with suppress(OSError):
+                path.unlink()
+        for folder in found:
+            with suppress(OSError):
+                folder.rmdir()  # if it is empty
+
+
+class Arrivals:
+    """Those of one person. Any method may raise `InsufficientStorage` and `Unavailable`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
     def path(self, upload_id: str) -> Path:
         """Where it is on disk. It need not be there yet."""
@@ -45,7 +78,7 @@ class Partials:
         `Conflict` where something else has arrived so far, or is arriving now.
         """
         with disk.told():
-            descriptor = os.open(self.path(upload_id), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+            descriptor = self._open(upload_id)
         piece = Piece(descriptor, size - offset)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -57,21 +90,19 @@ class Partials:
             raise Conflict("Go on from where the file ends here.")
         return piece
 
-    def discard(self, upload_id: str) -> None:
-        """Removes it, if it is there."""
-        with disk.told():
-            self.path(upload_id).unlink(missing_ok=True)
-
-    def names(self) -> list[str]:
-        """The ids of all that are there."""
-        with disk.told():
-            return os.listdir(self._folder)
-
-    def discard_all(self, names: Collection[str]) -> None:
-        """Removes several; one that cannot be removed does not keep the others."""
-        for name in names:
+    def discard(self, *upload_ids: str) -> None:
+        """Removes them, where they are there; one that cannot be removed does not keep the others."""
+        for upload_id in upload_ids:
             with suppress(OSError):
-                self.path(name).unlink()
+                self.path(upload_id).unlink()
+        with suppress(OSError):
+            self._folder.rmdir()  # if it is empty
+
+    def _open(self, upload_id: str) -> int:
+        while True:
+            self._folder.mkdir(exist_ok=True, mode=0o700)
+            with suppress(FileNotFoundError):  # the last of the others went just then, and the folder with it
+                return os.open(self.path(upload_id), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
 
 
 class Piece:
@@ -99,3 +130,13 @@ class Piece:
     def close(self) -> None:
         """Others may append."""
         os.close(self._descriptor)
+
+
+def _files(folder: Path) -> dict[str, os.stat_result]:
+    """What is in a folder, if it is there and a folder."""
+    found = {}
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for child in os.scandir(folder):
+            with suppress(FileNotFoundError):
+                found[child.name] = child.stat(follow_symlinks=False)
+    return found

@@ -25,6 +25,7 @@ MAX_NAME = 255  # bytes of UTF-8, what every file system we know holds
 MAX_PATH = 2_000  # bytes of UTF-8: leaves room for the data folder below the 4,096 of the kernel
 MAX_SUFFIX = 16  # characters of a name that stay behind a number in it
 MAX_DEPTH = 100  # folders: each is an open file while something is changed below it
+MAX_COPIED = 20_000  # files and folders that are copied at once, while somebody waits for it
 
 READ, WRITE, SHARE = "read", "write", "share"
 Permissions = frozenset[str]
@@ -191,6 +192,11 @@ def require(operation: str, permissions: Permissions) -> None:
     """Raises `Forbidden` unless everything that `NEEDED` names for the operation is permitted."""
     if not NEEDED[operation] <= permissions:
         raise Forbidden("You are not permitted to do this here.")
+
+
+def too_much() -> Forbidden:
+    """For more than `MAX_COPIED`."""
+    return Forbidden("There is too much in it to copy it at once. Copy the folders in it one by one.")
 
 
 def inside(path: str, folder: str) -> bool:

@@ -41,7 +41,7 @@ def copy_create(data: str, as_json: bool, account: str, received_id: str, path: 
         row = database.write_now(
             lambda tx: copies.begin(tx, account, received_id, strong=False, path=clean_path(path), folder=into)
         )
-        _show(config, [database.read_now(lambda tx: copies.rows(tx, row.id))], as_json=as_json, one=True)
+        _show(config, account, [database.read_now(lambda tx: copies.rows(tx, row.id))], as_json=as_json, one=True)
 
 
 @copy_group.command("list")
@@ -56,7 +56,7 @@ def copy_list(data: str, as_json: bool, account: str) -> None:
         return [copies.rows(tx, row.id) for row in copies.jobs(tx, account)]
 
     with opened(data) as (config, database):
-        _show(config, database.read_now(found), as_json=as_json)
+        _show(config, account, database.read_now(found), as_json=as_json)
 
 
 @copy_group.command("retry")
@@ -68,7 +68,7 @@ def copy_retry(data: str, as_json: bool, account: str, copy_id: str) -> None:
     """Try the copy ID again, from where it stopped."""
     with opened(data) as (config, database):
         row = database.write_now(lambda tx: copies.retry(tx, copy_id, account=account))
-        _show(config, [database.read_now(lambda tx: copies.rows(tx, row.id))], as_json=as_json, one=True)
+        _show(config, account, [database.read_now(lambda tx: copies.rows(tx, row.id))], as_json=as_json, one=True)
 
 
 @copy_group.command("remove")
@@ -79,10 +79,10 @@ def copy_remove(data: str, account: str, copy_id: str) -> None:
     """Stop the copy ID, or take it off the list; what was copied stays."""
     with opened(data) as (config, database):
         ids = database.write_now(lambda tx: copies.cancel(tx, copy_id, account=account))
-        Partials(config.data).discard_all(ids)
+        Partials(config.data).of(account).discard(*ids)
         click.echo("It is off the list.")
 
 
-def _show(config: Config, jobs: list[list[copies.Row]], **how: Any) -> None:
-    arrived = Partials(config.data).sizes(copies.unfinished(jobs))
+def _show(config: Config, account: str, jobs: list[list[copies.Row]], **how: Any) -> None:
+    arrived = Partials(config.data).of(account).sizes(copies.unfinished(jobs))
     show([views.copy(rows, arrived) for rows in jobs], COLUMNS, **how)

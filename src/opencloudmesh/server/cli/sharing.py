@@ -148,7 +148,10 @@ def decline(data: str, as_json: bool, share_id: str) -> None:
 @change_options
 def change(data: str, as_json: bool, share_id: str, write: bool | None, reshare: bool | None,
            expires: str | None) -> None:  # fmt: skip
-    """Change what is granted by the share ID, or when it ends. What is not said stays as it is."""
+    """Change what is granted by the share ID, or when it ends. What is not said stays as it is.
+
+    Whether it opens only after a second factor cannot be changed: end it, and share it anew.
+    """
 
     def changed(tx: Tx) -> shares.Row:
         given = shares.get(tx, share_id).permissions

@@ -37,19 +37,19 @@ async def begin(context: Context, account: Account, body: dict[str, Any]) -> dic
 
 async def shown(context: Context, account: Account, copy_id: str) -> dict[str, Any]:
     """One job. Raises `NotFound`."""
-    return (await _shown(context, [await context.database.read(lambda tx: _rows(tx, account, copy_id))]))[0]
+    return (await _shown(context, account, [await context.database.read(lambda tx: _rows(tx, account, copy_id))]))[0]
 
 
 async def listing(context: Context, account: Account) -> list[dict[str, Any]]:
     """All jobs, newest first."""
     found = await context.database.read(lambda tx: [copies.rows(tx, row.id) for row in copies.jobs(tx, account.id)])
-    return await _shown(context, found)
+    return await _shown(context, account, found)
 
 
 async def cancel(context: Context, account: Account, copy_id: str) -> None:
     """The person does not want it any more, or takes it off the list. Raises `NotFound`."""
     ids = await context.database.write(lambda tx: copies.cancel(tx, copy_id, account=account.id))
-    await asyncio.to_thread(context.partials.discard_all, ids)
+    await asyncio.to_thread(context.partials.of(account.id).discard, *ids)
 
 
 async def list_copies(context: Context, account: Account, _request: Request) -> Response:
@@ -84,6 +84,6 @@ def _rows(tx: Tx, account: Account, copy_id: str) -> list[copies.Row]:
     return copies.rows(tx, copies.get(tx, copy_id, account=account.id).job)
 
 
-async def _shown(context: Context, jobs: list[list[copies.Row]]) -> list[dict[str, Any]]:
-    arrived = await asyncio.to_thread(context.partials.sizes, copies.unfinished(jobs))
+async def _shown(context: Context, account: Account, jobs: list[list[copies.Row]]) -> list[dict[str, Any]]:
+    arrived = await asyncio.to_thread(context.partials.of(account.id).sizes, copies.unfinished(jobs))
     return [views.copy(rows, arrived) for rows in jobs]

@@ -30,6 +30,7 @@ REMEMBERED = 86_400  # seconds for which a browser is let in after the password
 TAKEN_OF_CLIENT_BY_LINK, TAKEN_OF_CLIENT, TAKEN_BY_LINK, TAKEN_TO_HOST = 10, 60, 60, 60
 # Files put by one client, and by one link, within a minute; and of the link at once.
 PUT_OF_CLIENT, PUT_BY_LINK, PUT_AT_ONCE = 300, 1_000, 8
+BUSY = "Too many upload here at once. Try again soon."
 SLOWLY = "Too many requests came from where you are. Wait a minute."
 
 
@@ -99,7 +100,7 @@ def putting(context: Context, request: Request, link: links.Row) -> Iterator[Non
     """Around a file or folder that a visitor puts there. Raises `TooManyRequests`."""
     who = visitor_of(request, context.config.trusted_proxies)
     slow_down(context, {f"putting {who}": PUT_OF_CLIENT, f"putting by {link.id}": PUT_BY_LINK})
-    with context.limits.at_once(f"putting by {link.id}", PUT_AT_ONCE, "Too many upload here at once. Try again soon."):
+    with context.limits.at_once(f"putting by {link.id}", PUT_AT_ONCE, BUSY):
         yield
 
 

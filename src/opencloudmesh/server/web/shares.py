@@ -52,8 +52,16 @@ class ShareChange:
 
     @classmethod
     def read(cls, body: dict[str, Any]) -> ShareChange:
-        """What is not in it stays as it is; an `expiration` of null is none. Raises `Invalid` naming wrong fields."""
+        """What is not in it stays as it is; an `expiration` of null is none. Raises `Invalid` naming wrong fields.
+
+        Not so a second factor: the protocol says that it is demanded with the share, and has no word for it later.
+        """
         fields = Fields(body)
+        if "mfa" in body:
+            raise Invalid(
+                "Whether a second factor is demanded is said once, with the share. End this one, and share it anew.",
+                fields=[FieldError("mfa", "NOT_SUPPORTED")],
+            )
         change = cls(
             permissions=read_permissions(fields) if "permissions" in body else None,
             expiration=fields.number("expiration") if "expiration" in body else shares.Keep.KEEP,

@@ -5,16 +5,18 @@ Received shares are in it as far as their servers answer; what could not be read
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import AbstractContextManager, aclosing, contextmanager
 from datetime import UTC, datetime
 from urllib.parse import quote
 from zipfile import ZipFile, ZipInfo
 
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from opencloudmesh.protocol.errors import OcmError
 from opencloudmesh.server.contents import pieces
+from opencloudmesh.server.limits import Limits
 from opencloudmesh.server.trees import Entry, Tree
 from opencloudmesh.server.web.dav.reading import SAFETY
 from opencloudmesh.server.web.pages.files import asked
@@ -22,17 +24,42 @@ from opencloudmesh.server.web.pages.visits import Visit
 
 NANO = 1_000_000_000
 MAX_ENTRIES = 100_000  # another server may tell of folders in folders without an end
+OF_ONE, AT_ONCE = 4, 16  # archives that are made at a time: for one person or visitor, and in all
+WAIT = "Too many folders are being downloaded. Try again when one of them has arrived."
 LEFT_OUT = "Left out of this archive.txt"
 EARLIEST, LATEST = 315_532_800, 4_354_819_198  # unix seconds: ZIP knows the years from 1980 to 2107
 
 
 async def download(visit: Visit) -> Response:
     """A folder and all that is in it."""
-    path = asked(visit)
-    return await packed(visit.tree, path, path.rpartition("/")[2] or visit.account.id)
+    path, account = asked(visit), visit.account.id
+    turn = packing(visit.context.limits, f"account:{account}")
+    return await packed(visit.tree, path, path.rpartition("/")[2] or account, turn)
 
 
-async def packed(tree: Tree, path: str, name: str) -> Response:
+@contextmanager
+def packing(limits: Limits, who: str) -> Iterator[None]:
+    """Around an archive that somebody fetches. Raises `TooManyRequests`."""
+    with limits.at_once(f"packing {who}", OF_ONE, WAIT), limits.at_once("packing", AT_ONCE, WAIT):
+        yield
+
+
+class Packed(StreamingResponse):
+    """An archive, which takes its turn when it is begun to be sent, and gives it back however that ends."""
+
+    def __init__(
+        self, chunks: AsyncIterator[bytes], turn: AbstractContextManager[None], fields: dict[str, str]
+    ) -> None:
+        super().__init__(chunks, 200, fields, "application/zip")
+        self._turn = turn
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises `TooManyRequests` before anything is sent."""
+        with self._turn:
+            await super().__call__(scope, receive, send)
+
+
+async def packed(tree: Tree, path: str, name: str, turn: AbstractContextManager[None]) -> Response:
     """A folder of a tree, as an archive of that name. Raises what `Tree.list` raises."""
     entries = await tree.list(path)
     fields = {
@@ -40,7 +67,7 @@ async def packed(tree: Tree, path: str, name: str) -> Response:
         "Content-Disposition": attachment(f"{name}.zip"),
         "Cache-Control": "private, no-store",
     }
-    return StreamingResponse(made(tree, path, entries), 200, fields, "application/zip")
+    return Packed(made(tree, path, entries), turn, fields)
 
 
 def attachment(name: str) -> str:

@@ -121,7 +121,9 @@ async def folder(visit: Visit, error: OcmError | None = None, doing: str = "") -
         lines=[_line(entry, around) for entry in part.entries],
         doing=doing,
         around=around,
-        arrived=await asyncio.to_thread(visit.context.partials.sizes, [row.id for row in around.unfinished]),
+        arrived=await asyncio.to_thread(
+            visit.context.partials.of(visit.account.id).sizes, [row.id for row in around.unfinished]
+        ),
         may_share=lambda line: _may_share(line.origin or around.origin),
         note=note,
         quota=await visit.context.own_tree(visit.account.id).quota() if around.origin is None else None,

@@ -81,12 +81,19 @@ async def begin(visit: Visit) -> Response:
         raise PreconditionFailed("There is a file of this name already.")
     replaced = entry.size if entry is not None and asked.exists == REPLACE and not received else 0
     quota = await visit.tree.quota()
+    unfinished = await visit.context.database.read(lambda tx: uploads.listing(tx, visit.account.id))
+    arrived = sum(
+        (
+            await asyncio.to_thread(visit.context.partials.of(visit.account.id).sizes, [row.id for row in unfinished])
+        ).values()
+    )
 
     def store(tx: Tx) -> str:
         upload_id = uploads.begin(
             tx, visit.account.id, asked.path, size=asked.size, modified=asked.modified, replaces=asked.exists == REPLACE
         )
-        if quota.available is not None and uploads.announced(tx, visit.account.id) > quota.available + replaced:
+        to_come = uploads.announced(tx, visit.account.id) - arrived
+        if quota.available is not None and to_come > quota.available + replaced:
             raise InsufficientStorage("There is no room for this file.")
         return upload_id
 
@@ -120,7 +127,7 @@ async def append(visit: Visit) -> Response:
     start = request.query_params.get("from", "")
     if not start.isdecimal() or int(start[:20]) > row.size:
         raise Invalid("Say from which byte on.")
-    piece = await asyncio.to_thread(visit.context.partials.opened, row.id, int(start), row.size)
+    piece = await asyncio.to_thread(visit.context.partials.of(visit.account.id).opened, row.id, int(start), row.size)
     left = MAX_PIECE
     try:
         async for chunk in gathered(read_chunks(request, IDLE_SECONDS)):
@@ -137,7 +144,7 @@ async def append(visit: Visit) -> Response:
 
 async def finish(visit: Visit) -> Response:
     """It has arrived, and is put where it belongs."""
-    row, partials = await _row(visit), visit.context.partials
+    row, partials = await _row(visit), visit.context.partials.of(visit.account.id)
     if row.size == 0:
         (await asyncio.to_thread(partials.opened, row.id, 0, 0)).close()
     if await _arrived(visit, row.id) != row.size:
@@ -191,9 +198,9 @@ async def _row(visit: Visit) -> uploads.Row:
 
 
 async def _arrived(visit: Visit, upload_id: str) -> int:
-    return await asyncio.to_thread(visit.context.partials.size, upload_id)
+    return await asyncio.to_thread(visit.context.partials.of(visit.account.id).size, upload_id)
 
 
 async def _end(visit: Visit, upload_id: str) -> None:
     await visit.context.database.write(lambda tx: uploads.end(tx, upload_id))
-    await asyncio.to_thread(visit.context.partials.discard, upload_id)
+    await asyncio.to_thread(visit.context.partials.of(visit.account.id).discard, upload_id)

@@ -40,7 +40,7 @@ from opencloudmesh.server.web.linked import (
     slow_down,
     take,
 )
-from opencloudmesh.server.web.pages.archive import attachment, packed
+from opencloudmesh.server.web.pages.archive import attachment, packed, packing
 from opencloudmesh.server.web.pages.ask import ask_for
 from opencloudmesh.server.web.pages.files import Part, crumbs
 from opencloudmesh.server.web.pages.forms import Upload, read_form, skip_form
@@ -183,8 +183,9 @@ async def _served(guest: Guest, below: str) -> Response:
 
 async def download_all(guest: Guest) -> Response:
     """A folder and all that is in it, as one file."""
-    path = guest.path
-    response = await packed(guest.tree, path, path.rpartition("/")[2] or guest.name)
+    path, context = guest.path, guest.context
+    turn = packing(context.limits, visitor_of(guest.request, context.config.trusted_proxies))
+    response = await packed(guest.tree, path, path.rpartition("/")[2] or guest.name, turn)
     await count_fetched(guest.context, guest.request, guest.link, response)
     return response
 
