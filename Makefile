@@ -4,6 +4,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 UV := .tools/bin/uv
 BIN := .venv/bin
 
+# Python files are compiled once, also where the environment says never to keep that: tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help setup demo screenshots test lint fix bench lock clean
 
 help:
@@ -21,7 +24,7 @@ setup: .venv/ready
 	@test -x $(UV) || { $(PYTHON) -m venv .tools && .tools/bin/python -m pip install --quiet uv; } || \
 		{ rm -rf .tools; echo "Could not set up .tools: $(PYTHON) needs its venv and pip modules (Debian: python3-venv)."; exit 1; }
 	$(UV) venv --quiet --clear --python $(PYTHON) .venv
-	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
