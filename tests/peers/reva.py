@@ -13,6 +13,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 from uuid import uuid4
@@ -75,12 +76,16 @@ class Reva(RevaPeer):
         auto_accept: str = "",
         exchange_token: bool = True,
         require_token: bool = False,
+        webapp: bool = False,
     ) -> None:
         super().__init__(allow_http=allow_http, style=STYLE)
         self.verify = verify
         self.auto_accept = auto_accept  # a regular expression of hosts whose people need no invitation
         self.exchange_token = exchange_token
         self.require_token = require_token  # of the shares that are sent
+        self.webapp = webapp  # offers an application with what is shared, and opens those of others
+        self.apps: dict[str, dict[str, Any]] = {}  # by the id of the offer
+        self.opens_apps: dict[str, bool] = {}  # whether the receiver does, by the id of the share
         self.tokens: dict[str, Sent] = {}
         for path in ("/ocm-provider", "/ocm-provider/"):
             self.routes["GET", path] = self._redirect
@@ -101,7 +106,9 @@ class Reva(RevaPeer):
 
     def discovery(self, *, old: bool = False) -> dict[str, Any]:
         """The document; `old` for the User-Agent of Nextcloud up to 32."""
-        roles = {"webdav": ROOT, "webdav-receive": {"uri": "absolute"}}
+        roles: dict[str, Any] = {"webdav": ROOT, "webdav-receive": {"uri": "absolute"}}
+        if self.webapp:
+            roles |= {"webapp": {}, "webapp-receive": {"targets": ["blank"]}}
         kinds = [{"name": name, "shareTypes": ["user"], "protocols": roles} for name in ("file", "folder")]
         token = {"tokenEndPoint": f"{self.base_url}/ocm/token"} if self.exchange_token else {}
         exchange = ["exchange-token"] if self.exchange_token else []
@@ -181,7 +188,9 @@ class Reva(RevaPeer):
                 share = {**share, "resourceType": "folder"}
         else:
             secret, uri = webdav.get("sharedSecret", ""), urljoin(base, webdav.get("uri", ""))
-        self.keep(user, share, uri=uri, secret=secret, dav=webdav)
+        kept = self.keep(user, share, uri=uri, secret=secret, dav=webdav)
+        if share["protocol"].get("webapp"):
+            self.apps[kept.id] = share["protocol"]["webapp"]
         return json_answer({"recipientDisplayName": self.people[user].display_name}, 201)
 
     async def _probe(self, root: str, secret: str) -> bool:
@@ -197,6 +206,12 @@ class Reva(RevaPeer):
     def mount(self, user: str, share_id: str) -> Mount:
         """Bearer first, then Basic; with must-exchange-token only tokens."""
         return Mounted(self, self.offer(user, share_id))
+
+    async def open_app(self, user: str, share_id: str) -> tuple[str, dict[str, str]]:
+        """Where the browser of somebody here posts a form to, in a window of its own, and the form."""
+        share, app = self.offer(user, share_id), self.apps[share_id]
+        token = await self.token(replace(share, secret=app["sharedSecret"]))
+        return app["uri"], {"access_token": token, "access_token_ttl": "3600"}
 
     async def token(self, share: Received) -> str:
         """A fresh one, asked for without a signature."""
@@ -215,14 +230,25 @@ class Reva(RevaPeer):
 
     async def offer_to(self, share: Sent, end_point: str) -> Exchange | None:
         """The receiver is discovered first; without its document nothing is posted."""
-        if await self.discover(end_point) is None:
+        document = await self.discover(end_point)
+        if document is None:
             return None
+        self.opens_apps[share.id] = self.webapp and _opens_apps(document)
         return await super().offer_to(share, end_point)
 
     def payload(self, share: Sent) -> dict[str, Any]:
-        """Always the newer form, with an absolute uri."""
+        """Always the newer form, with an absolute uri; with an application to who opens such."""
         me = f"{share.person.name}@{self.host}"
         required = {"requirements": ["must-exchange-token"]} if self.require_token else {}
+        permissions = ["read", "write"] if share.write else ["read"]
+        app = {
+            "uri": f"{self.base_url}/external/jupyter/{share.id}",
+            "sharedSecret": share.secret,
+            "permissions": ["view", *permissions],
+            "requirements": ["must-exchange-token"],
+            "targets": ["blank"],
+            "appName": "Jupyter",
+        }
         return {
             "shareWith": share.share_with,
             "name": share.path.strip("/").rpartition("/")[2],
@@ -241,10 +267,11 @@ class Reva(RevaPeer):
                 "options": {},
                 "webdav": {
                     "sharedSecret": share.secret,
-                    "permissions": ["read", "write"] if share.write else ["read"],
+                    "permissions": permissions,
                     **required,
                     "uri": f"{self.base_url}{ROOT}/{share.id}",
                 },
+                **({"webapp": app} if self.opens_apps.get(share.id) else {}),
             },
         }
 
@@ -338,6 +365,9 @@ def _protocol_fault(protocol: dict[str, Any]) -> str:
     unknown = set(protocol) - {"name", "options", "webdav", "webapp", "embedded"}
     if unknown:
         return f"protocol {sorted(unknown)[0]} not recognised"
+    app = protocol.get("webapp")
+    if app is not None and _app_fault(app):
+        return _app_fault(app)
     webdav, options = protocol.get("webdav"), protocol.get("options") or {}
     if webdav is None:
         return "" if options.get("sharedSecret") else "no protocol"
@@ -348,3 +378,20 @@ def _protocol_fault(protocol: dict[str, Any]) -> str:
         return "requirements not recognised"
     scheme = urlsplit(webdav.get("uri", "")).scheme
     return "" if scheme in ("", "http", "https") else "the uri is not one of http"
+
+
+def _app_fault(app: dict[str, Any]) -> str:
+    permissions, targets = set(app.get("permissions") or []), set(app.get("targets") or [])
+    if urlsplit(app.get("uri", "")).scheme not in ("http", "https") or not app.get("sharedSecret"):
+        return "webapp without uri or secret"
+    if not permissions or permissions - PERMISSIONS - {"view"}:
+        return "webapp permissions not recognised"
+    if "must-exchange-token" not in (app.get("requirements") or []):
+        return "webapp without must-exchange-token"
+    return "" if targets and not targets - {"blank", "iframe"} else "webapp targets not recognised"
+
+
+def _opens_apps(document: Mapping[str, Any]) -> bool:
+    """Whether a server takes applications, in a window of their own, and exchanges tokens."""
+    roles = [kind.get("protocols", {}).get("webapp-receive") or {} for kind in document.get("resourceTypes") or []]
+    return any("blank" in role.get("targets", ()) for role in roles) and "exchange-token" in document["capabilities"]
