@@ -9,13 +9,14 @@ from tests.browser.test_journeys import LONG
 from tests.mesh import settled
 from tests.security.test_pictures import pdf, picture
 
-from opencloudmesh.server import received, schema, uploads
+from opencloudmesh.protocol.public_links import PublicLink
+from opencloudmesh.server import links_elsewhere, received, schema, uploads
 
 MESH = "https://mesh.example/servers.json"
 PAGES = (
     "/files/", "/files/Empty", "/files/Shares/Radium", "/files/?search=nothing", "/share/work",
     "/share/work?with=nobody@localhost:9", f"/share/{quote(LONG)}",
-    f"/rename/{quote(LONG)}", "/delete/work", "/move/work", "/move/work?to=Shares", "/inbox",
+    f"/rename/{quote(LONG)}", "/delete/work", "/delete/Shares/Kept", "/move/work", "/move/work?to=Shares", "/inbox",
     "/requests", "/asked", "/ssh-keys", "/copies", "/trash", "/notifications", "/invites", "/contacts",
     "/circles", "/add", "/apps/{app}", "/settings", "/settings/security",
     "/accept-invite?token=abc&providerDomain=other.example",
@@ -54,6 +55,9 @@ async def busy(one, two):
     await settled(one, two)
     (radium,) = [row for row in await one.api("GET", "received", who="einstein") if row["name"] == "Radium"]
     await one.api("POST", f"received/{radium['id']}/accept", who="einstein")
+    link = PublicLink("localhost:9", "", "token", "Kept", "nobody", "Nobody")
+    seen = {"resource_type": "folder", "permissions": ["read"]}
+    one.context.database.write_now(lambda tx: links_elsewhere.keep(tx, "einstein", link, password="", seen=seen))
     invite = await one.api("POST", "invites", {"description": "for Marie"}, who="einstein")
     return invite["link"]
 
@@ -118,6 +122,15 @@ async def test_every_page_of_visitors_is_for_everybody(one, visitor, busy):
         await visitor.open(path)
         assert await visitor.faults() == []
         assert await visitor.unreached() == []
+    link = await one.api("POST", "links", {"path": "work", "mode": "read"}, who="einstein")
+    await visitor.open(link["url"])
+    await visitor.unfold("Add to your cloud")
+    assert await visitor.faults() == []
+    await visitor.fill("Your address", "cloud.example")
+    await visitor.press("Add to your cloud")
+    await visitor.sees("Go on at")
+    assert await visitor.faults() == []
+    assert await visitor.unreached() == []
 
 
 async def test_a_form_that_is_wrong_and_what_is_not_there_are_for_everybody(visitor, busy):

@@ -50,7 +50,8 @@ MACHINES = (
         received.TRANSITIONS,
         received.PENDING,
         "It is in the person's tree while it is accepted. What the sender says of a share that has ended here comes "
-        "late and changes nothing, with one exception: that it had been prolonged before it expired.",
+        "late and changes nothing, with one exception: that it had been prolonged before it expired. What was taken "
+        "from a public link is accepted from the first, and nothing of it stays that was removed.",
     ),
     Machine(
         "Who asks for a share",

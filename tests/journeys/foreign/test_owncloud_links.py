@@ -10,9 +10,9 @@ from tests.browsing import Browser
 from tests.journeys.foreign.conftest import OURS, THEIRS
 from tests.journeys.foreign.test_public_links import ours
 from tests.mesh import serve, settled
-from tests.peers.links import OwncloudLinks
+from tests.peers.links import CREATE, OwncloudLinks
 from tests.peers.owncloud import OwnCloud
-from tests.peers.values import AccessError, ShareError, ShareGoneError
+from tests.peers.values import AccessError, Answer, ShareError, ShareGoneError
 
 from opencloudmesh.server import audit, limits, policy, public_links, received, rules
 
@@ -189,7 +189,7 @@ async def test_a_person_of_ours_keeps_what_their_link_shows(cloud, other, their_
     await settled(cloud)
     after = {name: rows for name, rows in cloud.stored().items() if name not in ("sessions", "accounts")}
     assert after == {name: rows for name, rows in before.items() if name in after}, "nothing of it stays"
-    assert posted(other) == {"/index.php/apps/federatedfilesharing/createFederatedShare"}
+    assert posted(other) == {CREATE}
     told = [(done.event, done.direction, done.outcome, done.verified) for done in cloud.rows(audit.listing)]
     assert told.count(("share", "in", "done", "link")) == 1
     assert not [word for word in (token, "sesame") if word in str(cloud.rows(audit.listing)) + str(cloud.log)]
@@ -220,7 +220,7 @@ async def test_it_is_written_where_the_link_lets_and_ends_with_the_link(cloud, o
     assert (row["id"], row["state"]) == (anew["received"], "accepted")
     await cloud.api("POST", f"received/{row['id']}/decline", who=OURS, status=200)
     assert await cloud.api("GET", "received", who=OURS) == []
-    assert posted(other) == {"/index.php/apps/federatedfilesharing/createFederatedShare"}
+    assert posted(other) == {CREATE}
 
 
 async def test_what_cannot_be_taken_leaves_nothing(cloud, other, their_links, stranger):
@@ -238,6 +238,22 @@ async def test_what_cannot_be_taken_leaves_nothing(cloud, other, their_links, st
         name: rows for name, rows in before.items() if name != "policy"
     }
     assert not [row for row in cloud.rows(audit.listing) if row.event == "share" and row.outcome == "done"]
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 403, 404, 405, 501, 400, 429, 500])
+async def test_the_link_is_opened_only_where_no_share_is_to_be_had(cloud, other, their_links, status):
+    """Whatever a server says that does not know Nextcloud's message; a refusal by one that does counts."""
+
+    async def unknown(_call):
+        return Answer(status, b"<html>")
+
+    other.routes["POST", CREATE] = unknown
+    before, token = cloud.stored(), their_links.create(THEIRS, "work")
+    refused = {400: 403, 429: 503, 500: 503}.get(status, 202)
+    await taken(cloud, their_links.page(token), status=refused)
+    opened = [done for done in other.received if done.method == "PROPFIND"]
+    assert len(opened) == (refused == 202)
+    assert (cloud.stored() == before) == (refused != 202)
 
 
 async def test_the_policy_closes_what_is_kept(cloud, other, their_links):

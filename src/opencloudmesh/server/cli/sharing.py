@@ -112,10 +112,14 @@ def list_received(data: str, as_json: bool, account: str | None) -> None:
     """List what people elsewhere share with ours."""
     with opened(data) as (_, database):
         rows = database.read_now(lambda tx: received.listing(tx, account))
-        found = [views.received(row) for row in rows]
-        if not as_json:
-            found = [{**row, "sender": row["sender"] or f"a public link of {row['vouchedBy']}"} for row in found]
-        show(found, RECEIVED_COLUMNS, as_json=as_json)
+        _show_received(rows, as_json=as_json)
+
+
+def _show_received(rows: list[received.Row], *, as_json: bool, one: bool = False) -> None:
+    found = [views.received(row) for row in rows]
+    if not as_json:  # what was taken from a public link has no sender
+        found = [{**row, "sender": row["sender"] or f"a public link of {row['vouchedBy']}"} for row in found]
+    show(found, RECEIVED_COLUMNS, as_json=as_json, one=one)
 
 
 @click.command()
@@ -127,7 +131,7 @@ def accept(data: str, as_json: bool, share_id: str) -> None:
     with opened(data) as (config, database):
         storage = Storage(config.data)
         row = database.write_now(lambda tx: received.accept(tx, share_id, exists=storage.exists))
-        show([views.received(row)], RECEIVED_COLUMNS, as_json=as_json, one=True)
+        _show_received([row], as_json=as_json, one=True)
 
 
 @click.command()
@@ -138,7 +142,7 @@ def decline(data: str, as_json: bool, share_id: str) -> None:
     """Decline or leave the received share ID."""
     with opened(data) as (_, database):
         row = database.write_now(lambda tx: received.decline(tx, share_id))
-        show([views.received(row)], RECEIVED_COLUMNS, as_json=as_json, one=True)
+        _show_received([row], as_json=as_json, one=True)
 
 
 @click.command()
