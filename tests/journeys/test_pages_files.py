@@ -10,6 +10,7 @@ import pytest
 from tests.browsing import BOUNDARY
 from tests.journeys.test_shares import offered
 
+from opencloudmesh.server import files as local
 from opencloudmesh.server import locks, shares
 from opencloudmesh.server.web.pages import files
 
@@ -64,6 +65,26 @@ async def test_a_folder_is_sorted_and_searched(one, einstein, query, shown):
     assert [match[2] for match in named if match] == shown
     if not shown:
         assert "Nothing in this folder has “zz” in its name." in page.text
+
+
+async def test_what_is_searched_for_is_found_at_any_depth(one, two, einstein, marie, monkeypatch):
+    one.put("einstein", "Radium/radium.txt", b"theirs")
+    await offered(one, two, "Radium")
+    for path in ("deep/er/Radium.csv", "deep/Radium/x.txt", "other/radium", "Shares/a.txt"):
+        two.put("marie", path, b"x")
+    two.put("fritz", "radium.txt", b"")
+    one.log.clear()
+    page = await marie.open("/files/?search=RADIUM")
+    found = {"/files/deep/Radium", "/files/Shares/Radium", "/look/deep/er/Radium.csv", "/download/other/radium"}
+    assert found < set(page.links)
+    assert len(re.findall('<th scope="row">', page.html)) == len(found)
+    assert {"/files/deep/er", "/files/Shares"} < set(page.links)  # where they are
+    assert not [line for line in one.log if " GET " in line or "PROPFIND" in line]  # no other cloud is asked
+    page = await marie.open("/files/deep/er?search=radium")
+    assert len(re.findall('<th scope="row">', page.html)) == 1
+    assert "radium.txt" in (await marie.open("/files/Shares/Radium?search=radium")).text
+    monkeypatch.setattr(local, "MAX_LOOKED", 3)
+    assert "There is too much here" in (await marie.open("/files/?search=radium")).text
 
 
 async def test_a_large_folder_is_shown_in_parts(one, einstein, monkeypatch):

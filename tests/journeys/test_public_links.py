@@ -180,7 +180,7 @@ async def test_pages_of_a_pdf_and_small_pictures_are_shown_and_are_no_more_than_
     assert (await einstein.send("GET", "/page/0/look/d.pdf")).status == 200
 
 
-async def test_a_visitor_sorts_searches_and_pages_through_a_large_folder(one, visitor):
+async def test_a_visitor_sorts_searches_and_pages_through_a_large_folder(one, visitor, monkeypatch):
     for number in range(260):
         one.put("einstein", f"large/file {number:03}.txt", b"x" * number)
     one.file("einstein", "large/deep").mkdir()
@@ -199,6 +199,13 @@ async def test_a_visitor_sorts_searches_and_pages_through_a_large_folder(one, vi
     page = await visitor.open(f"{home}?search={quote(EVIL)}")
     assert "Nothing in this folder has" in page.text
     assert harmless(page)
+    one.put("einstein", "large/deep/a.txt", b"a")
+    one.put("einstein", "a.txt", b"not theirs")
+    page = await visitor.open(f"{home}?search=a.txt")
+    files = [link for link in page.links if link.startswith(f"{home}/files/")]
+    assert files == [f"{home}/files/deep/a.txt", f"{home}/files/deep"]  # and where it is
+    monkeypatch.setattr(visitors, "SEARCHES", 1)
+    await visitor.open(f"{home}?search=a.txt", 429)
 
 
 # What ends

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import threading
 
 import pytest
@@ -179,6 +181,12 @@ async def test_a_passkey_as_the_first_factor_ends_all_sessions_without_one(pair:
     assert [row.strong for row in one.rows(sessions.listing, "einstein")] == [True]
     assert (await weak.send("GET", "/files/")).status == 303
     assert (await browser.send("GET", "/files/")).status == 200
+    page = await browser.submit("/settings/security/passwords", name="API")
+    (secret,) = re.findall(r'aria-labelledby="secret">([^<]+)<', page.html)
+    said = await one.request("GET", "/api/v1/passkeys", {"Authorization": basic("einstein", secret)})
+    assert [(row["name"], row["used"]) for row in json.loads(said.body)] == [("laptop", None)]
+    one.add("lise")
+    assert await one.api("GET", "passkeys", who="lise") == []
 
 
 async def test_a_page_of_somebody_elses_asks_nothing_with_a_password_that_a_browser_remembers(

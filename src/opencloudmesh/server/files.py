@@ -10,7 +10,7 @@ import asyncio
 import mimetypes
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -45,6 +45,8 @@ from opencloudmesh.server.trees import (
 # share of it is offered, and nothing is mounted there.
 OnRemoved = Callable[[Tx, str, str], None]
 Entries = list[Entry]
+
+MAX_LOOKED = 50_000  # files and folders in which something is looked for: about a second
 
 
 def nothing_to_end(_tx: Tx, _account: str, _path: str) -> None:
@@ -84,6 +86,11 @@ class LocalTree:
         """A folder's children, sorted by name. `NotFound` for a file."""
         require("list", self.permissions)
         return await on_disk(self._list, path)
+
+    async def find(self, path: str, words: str) -> tuple[Entries, bool]:
+        """What has the words in its name, at any depth below a folder, and whether all was looked at."""
+        require("list", self.permissions)
+        return await on_disk(self._find, path, words.casefold())
 
     async def read(self, path: str, start: int = 0, stop: int | None = None) -> Content:  # noqa: ARG002
         """A file on disk, whole: the caller seeks."""
@@ -188,6 +195,16 @@ class LocalTree:
     def _list(self, path: str) -> Entries:
         found = self._storage.list(self.account, join(self.base, path))
         return [self._entry(join(path, name), state) for name, state in found]
+
+    def _find(self, path: str, words: str) -> tuple[Entries, bool]:
+        found, todo, left = Entries(), [path], MAX_LOOKED
+        while todo and left > 0:
+            with suppress(NotFound, Forbidden):  # a folder may have just gone
+                entries = self._list(todo.pop())
+                left -= len(entries) + 1
+                todo += [entry.path for entry in entries if entry.is_folder]
+                found += [entry for entry in entries if words in entry.name.casefold()]
+        return found, not todo
 
     def _read(self, path: str) -> Content:
         place = self._place(path)

@@ -293,6 +293,11 @@ def app_password(row: Row) -> dict[str, Any]:
     return {"id": row.id, "name": row.name, "secondFactor": row.strong, "used": row.used, "created": row.created}
 
 
+def passkey(row: Row) -> dict[str, Any]:
+    """A row of `passkeys`. `used` is to the second."""
+    return {"id": row.id, "name": row.name, "used": row.used, "created": row.created}
+
+
 def settings(row: Row) -> dict[str, Any]:
     """What `digests.choice` found; `mailError` says why the last mail could not be sent."""
     return {"email": row.email, "mail": row.mail, "language": row.language, "mailError": row.mail_error}

@@ -199,6 +199,7 @@ OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/invites/{id}/qr.svg": {"GET": invites.show_code},
     "/sessions": {"GET": security.list_sessions, "DELETE": security.end_sessions},
     "/sessions/{id}": {"DELETE": security.end_session},
+    "/passkeys": {"GET": security.list_passkeys},
     "/app-passwords": {"GET": security.list_app_passwords},
     "/app-passwords/{id}": {"DELETE": security.revoke_app_password},
     "/peers": {"GET": peers.show_peer},

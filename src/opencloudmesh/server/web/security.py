@@ -1,4 +1,4 @@
-"""What a person's way in is made of: their sessions and app passwords, for the API and the pages."""
+"""What a person's way in is made of: sessions, app passwords and passkeys, for the API and the pages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from starlette.requests import Request
 from starlette.responses import Response
 
-from opencloudmesh.server import app_passwords, sessions, views
+from opencloudmesh.server import app_passwords, passkeys, sessions, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.languages import _
@@ -49,6 +49,12 @@ async def revoke_app_password(context: Context, account: Account, request: Reque
     """A program shall get in no more."""
     await context.database.write(lambda tx: app_passwords.revoke(tx, account.id, request.path_params["id"]))
     return Response(status_code=204)
+
+
+async def list_passkeys(context: Context, account: Account, _request: Request) -> Response:
+    """The keys by which I sign in. Only a browser makes one, and a page asks for the password before one is removed."""
+    rows = await context.database.read(lambda tx: passkeys.listing(tx, account.id))
+    return json_response([views.passkey(row) for row in rows])
 
 
 def device(agent: str) -> str:

@@ -1,4 +1,4 @@
-"""How a person gets in: their sessions and app passwords."""
+"""How a person gets in: their sessions, app passwords and passkeys."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ SCHEMAS: dict[str, Schema] = {
             "created": MOMENT,
         }
     ),
+    "Passkey": shape({"id": TEXT, "name": TEXT, "used": MAYBE_MOMENT, "created": MOMENT}),
     "AppPassword": shape(
         {
             "id": TEXT,
@@ -33,6 +34,13 @@ PATHS: dict[str, Schema] = {
         "delete": operation("I sign out everywhere.", 204),
     },
     "/sessions/{id}": {"parameters": [ID], "delete": operation("I sign out somewhere.", 204, errors=(404,))},
+    "/passkeys": {
+        "get": operation(
+            "The passkeys that I made on the page Security, oldest first; they are removed there too.",
+            200,
+            array_of("Passkey"),
+        )
+    },
     "/app-passwords": {
         "get": operation(
             "The passwords that I made for programs on the page Security, newest first.", 200, array_of("AppPassword")

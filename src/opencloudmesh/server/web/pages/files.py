@@ -30,6 +30,7 @@ SORTS: dict[str, Callable[[Entry], Any]] = {
     "changed": lambda entry: entry.modified_ns,
 }
 
+TOO_MUCH = "There is too much here to look at all of it. Search in one of the folders."
 AT_ONCE = 250  # entries of a page: a folder of thousands opens as fast
 
 
@@ -107,6 +108,9 @@ async def folder(visit: Visit, error: OcmError | None = None, doing: str = "") -
     around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, path))
     if around.origin is None and note:
         raise Unavailable(note)
+    if (words := query.get("search", "").strip()) and around.origin is None:
+        entries, whole = await _found(visit, path, words, around)
+        note = note if whole else _(TOO_MUCH)
     peer = around.peers.get(around.origin.host) if around.origin is not None else None
     note = note or not_reachable(peer)
     part = Part.of(entries, query)
@@ -128,6 +132,18 @@ async def folder(visit: Visit, error: OcmError | None = None, doing: str = "") -
         note=note,
         quota=await visit.context.own_tree(visit.account.id).quota() if around.origin is None else None,
     )
+
+
+async def _found(visit: Visit, path: str, words: str, around: Around) -> tuple[list[Entry], bool]:
+    """What is below a folder of their own and called so; of received shares only these themselves. And if it is all."""
+    entries: list[Entry] = []
+    whole = True
+    with suppress(NotFound):  # it may be there only because shares are mounted in it
+        entries, whole = await visit.context.own_tree(visit.account.id).find(path, words)
+    for place in around.mounted:
+        if inside(place, path) and words.casefold() in place.rpartition("/")[2].casefold():
+            entries += [entry for entry in await visit.tree.list(parent(place)) if entry.path == place]
+    return entries, whole
 
 
 def _may_share(origin: Any) -> bool:

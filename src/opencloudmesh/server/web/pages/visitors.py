@@ -42,14 +42,15 @@ from opencloudmesh.server.web.linked import (
 )
 from opencloudmesh.server.web.pages.archive import attachment, packed, packing
 from opencloudmesh.server.web.pages.ask import ask_for
-from opencloudmesh.server.web.pages.files import Part, crumbs
+from opencloudmesh.server.web.pages.files import TOO_MUCH, Part, crumbs
 from opencloudmesh.server.web.pages.forms import Upload, read_form, skip_form
 from opencloudmesh.server.web.pages.kinds import INLINE, has_thumbnail, shown_as
 from opencloudmesh.server.web.pages.login import Endpoint, check_request
 from opencloudmesh.server.web.pages.looking import Pictures, inline, one_page, seen, small
 from opencloudmesh.server.web.pages.visits import DONE, Look, patient, redirect
 
-PICTURES = 600  # of one client within a minute: a few folders full
+# Of one client within a minute: pictures of a few folders, and searches.
+PICTURES, SEARCHES = 600, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +115,17 @@ async def _at(guest: Guest, path: str, error: OcmError | None = None, **values: 
     owned = _owned(guest, entry)
     if path and not entry.is_folder and not shown_as(owned):
         return redirect(f"{guest.home}/download/{path}")
+    words, whole = guest.request.query_params.get("search", "").strip(), True
     entries = await guest.tree.list(path) if entry.is_folder else []
+    if words and entry.is_folder:
+        who = visitor_of(guest.request, guest.context.config.trusted_proxies)
+        slow_down(guest.context, {f"searching {who}": SEARCHES})
+        entries, whole = await guest.context.linked_tree(guest.link).find(path, words)
     return guest.page(
         "given.html", error, entry=entry, name=guest.name, path=path, crumbs=crumbs(path),
         part=Part.of(entries, guest.request.query_params), may_write=WRITE in may,
         seen=None if entry.is_folder else await seen(guest.tree, entry, shown_as(owned), _pictures(guest, entry)),
-        shown_as=shown_as, has_thumbnail=has_thumbnail, **{"doing": "", **values},
+        note="" if whole else TOO_MUCH, shown_as=shown_as, has_thumbnail=has_thumbnail, **{"doing": "", **values},
     )  # fmt: skip
 
 
