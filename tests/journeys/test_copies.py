@@ -104,11 +104,27 @@ async def half(two, share, first=b"x" * 1_000_000):
 
 async def test_what_broke_off_goes_on_from_there(one, two):
     one.put("einstein", "radium.bin", DATA)
-    job = await half(two, await shared(one, two, "radium.bin"))
+    share = await shared(one, two, "radium.bin")
+    job = await half(two, share, DATA[:1_000_000])
     assert (await two.api("GET", f"copies/{job}", who="marie"))["arrived"] == 1_000_000
     assert not two.file("marie", "radium.bin").exists()
     await settled(one, two)
-    assert two.file("marie", "radium.bin").read_bytes() == b"x" * 1_000_000 + DATA[1_000_000:]
+    assert two.file("marie", "radium.bin").read_bytes() == DATA
+
+
+async def test_what_was_damaged_here_is_seen_by_the_checksum_of_the_other_cloud(one, two):
+    one.put("einstein", "radium.bin", DATA)
+    job = await half(two, await shared(one, two, "radium.bin"))
+    await settled(one, two)
+    row = await two.api("GET", f"copies/{job}", who="marie")
+    assert (row["state"], row["error"]) == (
+        "failed",
+        f"What {one.host} sent is damaged: its checksum does not hold.",
+    )
+    assert not two.file("marie", "radium.bin").exists()
+    await two.api("POST", f"copies/{job}/retry", who="marie")
+    await settled(one, two)
+    assert two.file("marie", "radium.bin").read_bytes() == DATA
 
 
 async def test_what_has_changed_meanwhile_is_copied_anew(one, two):

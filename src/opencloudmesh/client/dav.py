@@ -131,11 +131,16 @@ class DavClient:
         root = await self.stat("")
         return root.used, root.available
 
-    async def get(self, path: str, start: int = 0, stop: int | None = None) -> Download:
-        """The bytes `start:stop` of a file. The connection is held until the chunks are read, closed or forgotten."""
+    async def get(self, path: str, start: int = 0, stop: int | None = None, *, checksum: bool = False) -> Download:
+        """The bytes `start:stop` of a file. The connection is held until the chunks are read, closed or forgotten.
+
+        `checksum`: the peer is asked for that of the whole file.
+        """
         if stop is not None and stop <= start:
             raise RangeNotSatisfiable("There are no bytes in this range.")
         wanted = {} if not start and stop is None else {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
+        if checksum:
+            wanted["Want-Repr-Digest"] = "sha-256=10"
         async with AsyncExitStack() as stack:
             stream = self._network.stream("GET", self._url(path), headers=self._headers(wanted))
             answer = await stack.enter_async_context(stream)

@@ -108,7 +108,7 @@ class Copier:
             raise InsufficientStorage("There is no room for it among your files.")
         checksum = None
         if offset < entry.size or entry.size == 0:
-            content = await tree.read(row.source, offset)
+            content = await tree.read(row.source, offset, checksum=True)
             checksum = content.checksum
             await self._append(row, content, offset, entry.size)
         file = partials.path(row.id)

@@ -130,9 +130,9 @@ class RemoteTree:
 
     # Reading and changing
 
-    async def read(self, path: str, start: int = 0, stop: int | None = None) -> Content:
-        """A file's bytes, streamed from the peer."""
-        download = await self._ask(lambda dav: dav.get(path, start, stop), root=not path)
+    async def read(self, path: str, start: int = 0, stop: int | None = None, *, checksum: bool = False) -> Content:
+        """A file's bytes, streamed from the peer, which is asked for a `checksum` where that is wanted."""
+        download = await self._ask(lambda dav: dav.get(path, start, stop, checksum=checksum), root=not path)
         size = (await self.look(path)).size if download.size is None else download.size
         etag = download.etag or etag_of(download.modified_ns, size)
         entry = Entry(path, False, size, download.modified_ns, etag, media_type=download.media_type)

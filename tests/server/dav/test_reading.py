@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from email.utils import formatdate
 
 import pytest
 
+from opencloudmesh.server.web.dav import digests
 from opencloudmesh.server.web.dav.reading import PIECE
 
 CONTENT = bytes(range(256)) * 4
@@ -141,6 +144,16 @@ async def test_conditions_that_do_not_hold_are_412(get):
         ({"If_Match": etag, "If_Unmodified_Since": past}, 200),
     ):
         assert (await get(**headers)).status == status, headers
+
+
+async def test_who_asks_is_told_what_all_of_the_file_adds_up_to(get, monkeypatch):
+    said = f"sha-256=:{base64.b64encode(hashlib.sha256(CONTENT).digest()).decode()}:"
+    for more in ({}, {"Range": "bytes=1-2"}):
+        assert (await get(Want_Repr_Digest="md5=1, sha-256=10", **more)).headers.get("repr-digest") == said
+    assert (await get(Want_Repr_Digest="sha-256=0")).headers.get("repr-digest") is None
+    assert (await get()).headers.get("repr-digest") is None
+    monkeypatch.setattr(digests, "MAX_SIZE", len(CONTENT) - 1)
+    assert (await get(Want_Repr_Digest="sha-256=10")).headers.get("repr-digest") is None
 
 
 async def test_a_range_of_another_version_is_answered_with_the_whole(get):

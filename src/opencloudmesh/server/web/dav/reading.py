@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from opencloudmesh.protocol.errors import MethodNotAllowed, RangeNotSatisfiable
 from opencloudmesh.server.contents import opened
 from opencloudmesh.server.trees import Entry
+from opencloudmesh.server.web.dav import digests
 from opencloudmesh.server.web.dav.call import Call
 from opencloudmesh.server.web.dav.conditions import NANO, hold, not_modified, range_applies
 from opencloudmesh.server.web.dav.live import http_date
@@ -50,6 +51,7 @@ async def get(call: Call) -> Response:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{entry.size}"})
     content = await (call.tree.read(entry.path, *wanted) if wanted else call.tree.read(entry.path))
     status, fields = 206 if wanted else 200, _fields(content.entry, wanted)
+    fields |= await digests.told(call.header("want-repr-digest"), content.file, content.entry.size)
     if content.file is None:
         return StreamingResponse(content.stream or _nothing(), status, fields)
     if wanted is None and "http.response.pathsend" in call.request.scope.get("extensions", {}):
