@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.browsing import Browser
 from tests.mesh import basic, mesh, settled
 from tests.server.dav.multistatus import read
 
-from opencloudmesh.server import audit, news, outbox, policy, received, rules, schema, shares, worker
+from opencloudmesh.server import audit, news, outbox, peers, policy, received, rules, schema, shares, worker
 
 EVERYTHING = ["read", "write", "share"]
 
@@ -158,6 +159,107 @@ async def test_what_the_owner_narrows_is_narrow_for_all_at_once(clouds):
     await settled(*clouds)
     assert (await offer_of(three, "fritz", his))["permissions"] == ["read"]
     assert (await at(two, "marie", mine))["permissions"] == ["read"]
+
+
+async def test_who_shared_it_on_narrows_it_and_hears_what_its_owner_makes_of_it(clouds):
+    one, two, three = clouds
+    await given(clouds)
+    mine, his = await shared_on(clouds)
+    await settled(*clouds)
+    assert [row.event for row in two.rows(news.listing, "marie")].count(news.ACCEPTED) == 1
+    ends = int(one.context.clock()) + 5_000
+    less = {"permissions": ["read", "share"], "expiration": ends}
+    changed = await two.api("PATCH", f"shares/{mine}", less, who="marie", status=200)
+    assert (changed["state"], changed["permissions"], changed["expiration"]) == ("passed-on", ["read", "share"], ends)
+    await settled(*clouds)
+    assert (await three.dav("PUT", "fritz", "Shares/work/note.txt", b"1")).status == 403
+    (child,) = [row for row in one.rows(shares.listing) if row.parent]
+    assert (child.permissions, child.expiration) == (["read", "share"], ends)
+    seen = await offer_of(three, "fritz", his)
+    assert (seen["permissions"], seen["expiration"]) == (["read", "share"], ends)
+    before = [cloud.stored() for cloud in clouds]
+    for more in ({"permissions": EVERYTHING}, {"expiration": ends + 1}):
+        await two.api("PATCH", f"shares/{mine}", more, who="marie", status=400)
+    assert [cloud.stored() for cloud in clouds] == before
+    await one.api("PATCH", f"shares/{child.id}", {"permissions": ["read", "write"]}, who="einstein", status=200)
+    await settled(*clouds)
+    assert (await at(two, "marie", mine))["permissions"] == ["read", "write"]
+    assert (await three.dav("PUT", "fritz", "Shares/work/note.txt", b"2")).status == 204
+    assert [cloud.rows(outbox.everything) for cloud in clouds] == [[], [], []]
+
+
+async def test_where_the_owners_cloud_cannot_be_told_so_it_is_not_changed(clouds):
+    _one, two, _three = clouds
+    await given(clouds)
+    mine, _ = await shared_on(clouds)
+    await settled(*clouds)
+    as_nextcloud = {"document": {**two.rows(peers.get, clouds[0].host).document, "provider": "Nextcloud 34"}}
+    two.context.database.write_now(lambda tx: tx.run(schema.peers.update().values(**as_nextcloud)))
+    before = two.stored()
+    refused = await two.api("PATCH", f"shares/{mine}", {"permissions": ["read"]}, who="marie", status=409)
+    assert "share it on anew" in refused["message"]
+    assert two.stored() == before
+    marie = Browser(two)
+    await marie.sign_in("marie")
+    assert "/change/" not in (await marie.open("/share/Shares/work")).html
+
+
+@pytest.mark.parametrize("accept", [True, False])
+async def test_who_does_not_want_it_is_seen_by_who_shared_it_on_too(clouds, accept):
+    one, two, three = clouds
+    await given(clouds)
+    mine, his = await shared_on(clouds, accept=accept)
+    await settled(*clouds)
+    his = his or (await three.api("GET", "received", who="fritz"))[0]["id"]
+    await three.api("POST", f"received/{his}/decline", who="fritz", status=200)
+    await settled(*clouds)
+    assert (await at(two, "marie", mine))["state"] == "declined"
+    assert [row.event for row in two.rows(news.listing, "marie")].count(news.DECLINED) == 1
+    assert sorted(row.state for row in one.rows(shares.listing)) == ["accepted", "declined"]
+    await shared_on(clouds)  # who thinks again is asked again
+    await settled(*clouds)
+    assert await reads(three) == b"e = mc2"
+
+
+async def test_what_could_not_be_given_is_seen_by_who_shared_it_on(clouds):
+    one, two, three = clouds
+    await given(clouds)
+    body = {"path": "Shares/work", "shareWith": three.address("nobody"), "permissions": EVERYTHING}
+    mine = await two.api("POST", "shares", body, who="marie", status=201)
+    await settled(*clouds)
+    (child,) = [row for row in one.rows(shares.listing) if row.parent]
+    assert child.state == "failed"
+    assert two.rows(shares.get, mine["id"]).state == "unshared"
+    assert [row.event for row in two.rows(news.listing, "marie")].count(news.NOT_ON) == 1
+
+
+async def test_a_request_that_comes_twice_does_not_give_what_its_owner_has_ended(clouds, monkeypatch):
+    """The answer to the first was lost, and meanwhile the owner has ended what it gave."""
+    from opencloudmesh.client import peer as client
+    from opencloudmesh.protocol.errors import Unavailable
+
+    one, two, three = clouds
+    await given(clouds)
+    post = client.post
+
+    async def unanswered(network, url, message, sign):
+        await post(network, url, message, sign)
+        raise Unavailable("lost")
+
+    monkeypatch.setattr(client, "post", unanswered)
+    body = {"path": "Shares/work", "shareWith": three.address("fritz"), "permissions": ["read"]}
+    mine = await two.api("POST", "shares", body, who="marie", status=201)
+    await two.worker.deliver()
+    await two.worker.idle()
+    monkeypatch.undo()
+    (child,) = [row for row in one.rows(shares.listing) if row.parent]
+    await one.api("DELETE", f"shares/{child.id}", who="einstein", status=204)
+    two.context.clock.ahead = 60
+    await settled(*clouds)
+    assert two.rows(shares.get, mine["id"]).state == "failed"
+    assert "ended" in two.rows(shares.get, mine["id"]).error
+    assert [row.id for row in one.rows(shares.listing) if row.parent] == []
+    assert [row["state"] for row in await three.api("GET", "received", who="fritz")] in ([], ["unshared"])
 
 
 async def test_it_is_shared_on_by_the_next_too(clouds):
@@ -424,8 +526,6 @@ async def test_the_operators_decide_about_all(clouds):
 
 
 async def test_the_pages_show_who_has_it_and_who_says_so(clouds):
-    from tests.browsing import Browser
-
     one, two, three = clouds
     await given(clouds)
     marie, einstein, fritz = Browser(two), Browser(one), Browser(three)
@@ -436,7 +536,12 @@ async def test_the_pages_show_who_has_it_and_who_says_so(clouds):
     assert "Shared with you by" in page.text
     page = await marie.submit("/share/Shares/work", address=three.address("fritz"), access="read", reshare="yes")
     await settled(*clouds)
-    assert "Given by its owner" in (await marie.open("/share/Shares/work")).text
+    page = await marie.open("/share/Shares/work")
+    assert "Given by its owner" in page.text
+    page = await marie.submit(page.form("/change/.*"), access="read")
+    assert "Changed. It counts from now on." in page.text
+    await settled(*clouds)
+    assert {(*row.permissions,) for row in one.rows(shares.listing) if row.parent} == {("read",)}
     page = await einstein.open("/share/work")
     assert "shared on by" in page.text
     assert two.address("marie") in page.text

@@ -189,6 +189,11 @@ class SabrePeer(Peer):
             self.answered(share, accepted=action == "accept")
         if action == "unshare":
             self.revoked(share_id, call.form().get("token", ""))
+        if action == "revoke":
+            try:
+                resharing.undone(self, share_id, call.form().get("token", ""))
+            except resharing.RefusedError:
+                return ocs(400)
         return ocs(200)
 
     # --- shares, both ends ------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from tests.server import rows
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.protocols import Protocols, WebDav
 from opencloudmesh.protocol.shares import NewShare
-from opencloudmesh.server import offers, received, schema, shares
+from opencloudmesh.server import offers, peers, received, schema, shares
 from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.database import Database, Tx
 
@@ -22,6 +22,7 @@ T = TypeVar("T")
 NOW = 1_800_000_000
 HERE, THERE = "here.example", "there.example"
 MARIE = Address("marie", THERE)
+DOCUMENT = {"enabled": True, "apiVersion": "1.4.0", "resourceTypes": [], "capabilities": []}
 
 
 class Office:
@@ -79,7 +80,14 @@ class Office:
         return self.see(received.told_by, THERE, row.provider_id)
 
     def _put(self, table: sa.Table, row_id: str, state: str) -> None:
-        self.do(lambda tx: tx.run(table.update().where(table.c.id == row_id).values(state=state)))
+        values = {"state": state}
+        if state == shares.PASSED_ON:  # there is a server that gives it, and understands what it is told
+            self.do(
+                peers.remember_document, THERE, f"https://{THERE}", {**DOCUMENT, "endPoint": f"https://{THERE}/ocm"}
+            )
+            at_owner = {"host": THERE, "provider_id": "at owner", "secret": "theirs"}
+            values |= {"received": "what is passed on", "at_owner": at_owner}
+        self.do(lambda tx: tx.run(table.update().where(table.c.id == row_id).values(**values)))
         self.deliver()
 
 

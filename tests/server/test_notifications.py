@@ -9,7 +9,7 @@ from tests.server.offices import HERE, NOW, THERE, Office
 
 from opencloudmesh.protocol.errors import Forbidden, Invalid, NotFound, NotSupported
 from opencloudmesh.protocol.notifications import TYPES, Notification
-from opencloudmesh.server import notifications, received, shares
+from opencloudmesh.server import news, notifications, received, shares
 
 ACCEPT, DECLINE, UNSHARE = "SHARE_ACCEPTED", "SHARE_DECLINED", "SHARE_UNSHARED"
 ANSWERS = {ACCEPT: "accepted", DECLINE: "declined"}
@@ -56,7 +56,9 @@ def test_an_answer_does_what_the_table_says_and_one_that_comes_late_nothing(offi
     expected = shares.TRANSITIONS.get((state, ANSWERS[kind]), state)
     assert office.see(shares.get, row.id).state == expected
     assert office.told() == []
-    if expected == state:
+    if state == shares.PASSED_ON and kind == ACCEPT:  # its owner's server says so, and our person hears of it
+        assert [row.event for row in office.see(news.listing, "einstein")] == [news.ACCEPTED]
+    elif expected == state:
         assert office.everything() == before
 
 

@@ -8,15 +8,39 @@ import pytest
 from tests.server.offices import HERE, MARIE, NOW, THERE, Office
 
 from opencloudmesh.protocol.address import Address
-from opencloudmesh.protocol.errors import Conflict, Forbidden, Invalid, NotFound, NotSupported, TooManyRequests
+from opencloudmesh.protocol.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    NotSupported,
+    TooManyRequests,
+    Unreachable,
+)
 from opencloudmesh.protocol.notifications import Notification
-from opencloudmesh.server import contacts, news, notifications, reshares, rules, schema, shares, tokens
+from opencloudmesh.protocol.protocols import Protocols, WebDav
+from opencloudmesh.server import (
+    contacts,
+    news,
+    notifications,
+    operators,
+    outbox,
+    outcomes,
+    received,
+    reshares,
+    rules,
+    schema,
+    shares,
+    tokens,
+)
+from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.policy import Denied
 
 THIRD = "third.example"
 FRITZ = f"fritz@{THIRD}"
 ASK, UNDO, CHANGE = "REQUEST_RESHARE", "RESHARE_UNDO", "RESHARE_CHANGE_PERMISSION"
 ALL = frozenset({"read", "write", "share"})
+ALL_GIVEN = Protocols("multi", webdav=WebDav("x", "sesame", ALL))
 
 
 @pytest.fixture
@@ -32,7 +56,7 @@ def say(office, kind, provider_id, *, secret="", signed_by=THERE, **content):
 
 
 def ask(office, parent, *, to=FRITZ, **more):
-    return say(office, ASK, parent.id, **{"shareWith": to, "senderId": "77", **more})
+    return say(office, ASK, parent.id, **{"shareWith": to, "senderId": "77" if to == FRITZ else f"77 {to}", **more})
 
 
 def refuse(office, error, gesture, *words, **named):
@@ -273,6 +297,46 @@ def test_a_share_that_nobody_shared_on_is_not_taken_back(office):
     refuse(office, NotFound, say, UNDO, "no such")
 
 
+def passed_on_by_us(office):
+    """Of what marie shared with einstein: a share of his with fritz, for which her server could not be reached."""
+    given = office.received(received.ACCEPTED, protocols=ALL_GIVEN)
+    row = office.do(
+        reshares.pass_on, owner="einstein", path=given.path, resource_type="folder", share_with=Address.parse(FRITZ),
+        terms=Terms(permissions=ALL), own_host=HERE,
+    )  # fmt: skip
+    (waiting,) = [each for each in office.all(schema.outbox) if each.subject == row.id]
+    assert (waiting.host, waiting.kind) == (THERE, outbox.RESHARE)
+    office.do(lambda tx: outcomes.later(tx, waiting, Unreachable("not there")))
+    office.now += outbox.GIVE_UP_AFTER
+    office.do(lambda tx: outcomes.later(tx, waiting, Unreachable("not there")))
+    assert state_of(office, row) == shares.FAILED
+    return given, row, waiting
+
+
+def test_what_could_not_be_asked_for_is_asked_for_again_as_narrow_as_it_may_be_by_now(office):
+    given, row, waiting = passed_on_by_us(office)
+    office.do(received.changed, given, frozenset({"read", "share"}), office.now + 50)
+    office.do(operators.retry, waiting.id)
+    after = office.see(shares.get, row.id)
+    assert (after.state, after.permissions, after.expiration) == (shares.PENDING, ["read", "share"], office.now + 50)
+    assert [each.kind for each in office.see(outbox.due) if each.subject == row.id] == [outbox.RESHARE]
+
+
+@pytest.mark.parametrize("end", ["unshared", "read only", "shared anew"])
+def test_and_not_where_it_may_not_be_any_more(office, end):
+    given, row, waiting = passed_on_by_us(office)
+    if end == "unshared":
+        office.do(received.unshared, given)
+    elif end == "read only":
+        office.do(received.changed, given, frozenset({"read"}), None)
+    else:
+        terms = {"path": given.path, "resource_type": "folder", "share_with": Address.parse(FRITZ)}
+        office.do(reshares.pass_on, owner="einstein", **terms, terms=Terms(), own_host=HERE)
+    refuse(office, Conflict, lambda office: office.do(operators.retry, waiting.id))
+    office.do(operators.drop, waiting.id)
+    assert state_of(office, row) == shares.FAILED
+
+
 # Narrower
 
 
@@ -318,7 +382,15 @@ def test_who_shared_it_on_may_narrow_it(office):
     say(office, CHANGE, child.id, permission=["read", "write"], expiration=NOW + 30)
     row = office.see(shares.get, child.id)
     assert (row.permissions, row.expiration) == (["read", "write"], NOW + 30)
-    assert office.told() == [(THIRD, CHANGE, child.id)]
+    assert office.told() == [(THIRD, CHANGE, child.id), (THERE, CHANGE, child.parent)]  # as it is now
+
+
+def test_what_the_owner_changed_meanwhile_stands(office):
+    child = child_of(office, parent_of(office), expiration=NOW + 30)
+    office.do(shares.change, child.id, permissions=frozenset({"read", "share"}))
+    say(office, CHANGE, child.id, permission=["read", "write"], expiration=NOW + 40)
+    row = office.see(shares.get, child.id)
+    assert (row.permissions, row.expiration) == (["read"], NOW + 30)
 
 
 @pytest.mark.parametrize("content", [{"permission": ["read", "write"]}, {"expiration": NOW + 31}, {"expiration": 0}])

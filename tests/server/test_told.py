@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import closing
 
 import pytest
@@ -179,9 +180,10 @@ def test_what_they_share_on_ends_with_its_time(office):
 
 def test_what_others_have_shared_on_of_theirs_is_told_when_it_ends_and_only_once(office):
     parent = office.offered(shares.ACCEPTED, permissions=frozenset({"read", "share"}), expiration=NOW + 60)
-    wish = ReshareRequest(FRITZ, "77")
+    numbers = itertools.count(77)
 
     def child():
+        wish = ReshareRequest(FRITZ, str(next(numbers)))
         row = office.do(reshares.grant, parent, wish, own_host=HERE)
         forget(office)
         return row

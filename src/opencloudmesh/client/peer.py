@@ -94,6 +94,18 @@ async def ask_for_link(network: Network, base_url: str, form: Mapping[str, str])
         raise BadAnswer(f"{url_host(base_url)} does not know such a message.")
 
 
+async def tell_by_ocs(network: Network, url: str, secret: str) -> None:
+    """Tells Nextcloud or ownCloud something of a share in their older way. Raises as `post`."""
+    answer = await _send(network, url, FORM, urlencode({"token": secret}).encode(), None)
+    try:
+        ocs = decode_object(answer.body).get("ocs")
+    except Invalid:
+        ocs = None
+    meta = ocs.get("meta") if isinstance(ocs, dict) else None
+    if not isinstance(meta, dict) or meta.get("statuscode") not in (100, 200):  # each version of OCS has its own
+        raise Refused(f"{url_host(url)} refused it over OCS.", peer_status=400, body=answer.body)
+
+
 async def _send(network: Network, url: str, kind: str, body: bytes, sign: Signer | None) -> Response:
     request = Request("POST", url, Headers({"Content-Type": kind, "Accept": "application/json"}), body)
     if sign is not None:

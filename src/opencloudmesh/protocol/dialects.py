@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from opencloudmesh.protocol.discovery import API_VERSION, LEGACY_API_VERSION, Discovery
-from opencloudmesh.protocol.notifications import RESHARE_CHANGE_PERMISSION, SHARE_CHANGE_PERMISSION
+from opencloudmesh.protocol.notifications import RESHARE_CHANGE_PERMISSION, RESHARE_UNDO, SHARE_CHANGE_PERMISSION
 from opencloudmesh.protocol.shares import Encoding
 
 
@@ -38,6 +38,7 @@ class Dialect:
     # Whether it can be asked to share on what is its user's: "whole" where it gives what the one who asks has
     # themselves, "terms" where less can be asked for.
     reshares: Literal["", "whole", "terms"] = ""
+    ocs: bool = False  # it has the older way to tell of shares, too, by which its family falls back: `ocs_url`
 
     def share_encoding(self, own_base_url: str) -> Encoding:
         """The encoding of a share for this peer, sent by the server at `own_base_url`."""
@@ -59,9 +60,9 @@ DIALECTS = {
     dialect.family: dialect
     for dialect in (
         # A bare host means https to Nextcloud; one that runs on plain http has to say so.
-        Dialect("nextcloud", _BRIDGE_OF_RESHARES, owner_scheme="http", reshares="whole"),
+        Dialect("nextcloud", _BRIDGE_OF_RESHARES, owner_scheme="http", reshares="whole", ocs=True),
         # ownCloud 10 cannot mount from an owner without scheme.
-        Dialect("owncloud", _BRIDGE_OF_RESHARES, owner_scheme="always", reshares="whole"),
+        Dialect("owncloud", _BRIDGE_OF_RESHARES, owner_scheme="always", reshares="whole", ocs=True),
         # Seafile looks for the scheme in shareWith and for the sender in sharedBy.
         Dialect("seafile", _BRIDGE, share_with_scheme=True, reuses_provider_id=True, writes=False),
         Dialect("reva", Encoding(protocol="multi-options")),
@@ -96,6 +97,11 @@ DIALECTS = {
         Dialect("ocm-1.0", _BRIDGE, owner_scheme="http"),
     )
 }
+
+# Nextcloud 31 and later believe a signed RESHARE_UNDO of the third person's server only, who has no part in it, and
+# ownCloud answers 501; both take it over OCS from whoever has the share's secret.
+_OCS = {RESHARE_UNDO: "revoke"}
+_OCM_PATH = re.compile(r"(/index\.php)?/(ocm|apps/federatedfilesharing)$")
 
 _VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})(?!\d)", re.ASCII)
 
@@ -149,6 +155,14 @@ def dialect_of(peer: Discovery) -> Dialect:
     """The dialect of a peer."""
     family = next((name for name, holds in _SIGNS if holds(peer)), "ocm-1.0")
     return DIALECTS[family]
+
+
+def ocs_url(dialect: Dialect, peer: Discovery, kind: str, provider_id: str) -> str | None:
+    """Where a peer takes over OCS what it does not as a notification; None where there is no such way."""
+    if not dialect.ocs or kind not in _OCS:
+        return None
+    root = _OCM_PATH.sub("", peer.end_point)
+    return f"{root}/ocs/v2.php/cloud/shares/{quote(provider_id, safe='')}/{_OCS[kind]}?format=json"
 
 
 def api_version_for(user_agent: str) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.dialects import dialect_of
 from opencloudmesh.protocol.notifications import RESHARE_CHANGE_PERMISSION, RESHARE_UNDO, SHARE_UNSHARED
 from opencloudmesh.protocol.signatures import REPLAY_WINDOW
-from opencloudmesh.server import outbox
+from opencloudmesh.server import outbox, peers
 from opencloudmesh.server.database import Tx
 
 Row = sa.Row[Any]
@@ -34,17 +35,46 @@ def ended(tx: Tx, row: Row, *, answered: bool = True) -> None:
 
 
 def undone(tx: Tx, row: Row, told: str = "") -> None:
-    """Of a reshare, to the other server that has a part in it: that of who shared it on, or that of the owner.
+    """It has ended: to the other part in a reshare."""
+    _to_other_part(tx, row, RESHARE_UNDO, told)
 
-    Nothing to `told`, which said so itself. It must not wait for the recipient's server: so what was shared on is its
-    subject.
+
+def regranted(tx: Tx, row: Row, told: str = "") -> None:
+    """It gives more or less, or ends otherwise: to the other part in a reshare."""
+    content = {"permission": row.permissions, "expiration": row.expiration or 0}
+    _to_other_part(tx, row, RESHARE_CHANGE_PERMISSION, told, content)
+
+
+def can_give_less(tx: Tx, host: str) -> bool:
+    """Whether the server of an owner can be told so, as `regranted` does."""
+    peer = peers.document(tx, host)
+    return peer is not None and dialect_of(peer).reshares == "terms"
+
+
+def answered(tx: Tx, row: Row, kind: str) -> None:
+    """The recipient has accepted or declined: to the server of who shared it on, as Nextcloud tells it too."""
+    if row.parent is not None:
+        _to_other_part(tx, row, kind)
+
+
+def other_part(row: Row) -> tuple[str, str, str] | None:
+    """Of a reshare, the other server that has a part in it, besides the recipient's: that of who shared it on, or that
+    of the owner; what it calls the share, and the secret that it knows.
     """
     if row.at_owner is not None:
-        host, provider_id, secret = (row.at_owner[name] for name in ("host", "provider_id", "secret"))
-    elif row.parent is not None:
-        host, provider_id, secret = Address.parse(row.shared_by).host, row.sender_id, row.secret
-    else:
-        return
-    if host != told:
-        message = outbox.notification(RESHARE_UNDO, row.resource_type, provider_id, secret)
+        return row.at_owner["host"], row.at_owner["provider_id"], row.at_owner["secret"]
+    if row.parent is not None:
+        return Address.parse(row.shared_by).host, row.sender_id, row.secret
+    return None
+
+
+def _to_other_part(tx: Tx, row: Row, kind: str, told: str = "", content: dict[str, Any] | None = None) -> None:
+    """Nothing to `told`, which said so itself.
+
+    It must not wait for the recipient's server: so what was shared on is its subject.
+    """
+    part = other_part(row)
+    if part is not None and part[0] != told:
+        host, provider_id, secret = part
+        message = outbox.notification(kind, row.resource_type, provider_id, secret, content)
         outbox.put(tx, host=host, kind=outbox.NOTIFICATION, subject=row.parent or row.received, message=message)

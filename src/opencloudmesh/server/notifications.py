@@ -11,15 +11,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, NotSupported, Unauthenticated
 from opencloudmesh.protocol.fields import Fields
 from opencloudmesh.protocol.notifications import (
     CHANGES,
     REQUEST_RESHARE,
     RESHARE_UNDO,
-    SHARE_ACCEPTED,
-    SHARE_DECLINED,
     SHARE_UNSHARED,
     TYPES,
     USER_REMOVED,
@@ -27,12 +24,12 @@ from opencloudmesh.protocol.notifications import (
     Notification,
 )
 from opencloudmesh.protocol.reshares import ReshareAnswer, ReshareRequest
-from opencloudmesh.server import audit, bounds, contacts, news, policy, received, reshares, shares
+from opencloudmesh.server import audit, bounds, contacts, news, notices, policy, received, reshares, shares
 from opencloudmesh.server.database import Tx
 
 Row = sa.Row[Any]
 
-_ANSWERS = {SHARE_ACCEPTED: "accepted", SHARE_DECLINED: "declined"}
+_ANSWERS = {kind: answer for answer, kind in shares.ANSWERS.items()}
 
 
 def receive(
@@ -79,7 +76,9 @@ def receive(
 def _answered(tx: Tx, notification: Notification, signed_by: str | None) -> tuple[Row, str]:
     """The share, and whose it is here."""
     row = shares.get(tx, notification.provider_id)
-    _check(tx, row.host, row.secret, notification, signed_by)
+    # Of what the owner's server gives as ours asked, that server hears it, and says so (Nextcloud does).
+    host, secret = (row.host, row.secret) if row.at_owner is None else _other_part(row)
+    _check(tx, host, secret, notification, signed_by)
     answer = _ANSWERS[notification.type]
     # What comes late (accepted, but unshared meanwhile) is taken and changes nothing.
     if (row.state, answer) in shares.TRANSITIONS:
@@ -118,7 +117,7 @@ def _changed(tx: Tx, notification: Notification, signed_by: str | None, said: in
     """Of a share of theirs. What may be done with one of ours is not the other side's to say (CVE-2021-35946)."""
     row = _of_theirs(tx, notification, signed_by)
     if row is None:
-        return _narrowed(tx, notification, signed_by)
+        return _regranted(tx, notification, signed_by, said)
     _check(tx, row.host, row.secret, notification, signed_by)
     change = Change.read(notification.content)
     for each in received.together(tx, row):
@@ -127,27 +126,33 @@ def _changed(tx: Tx, notification: Notification, signed_by: str | None, said: in
     return row, row.account
 
 
-def _narrowed(tx: Tx, notification: Notification, signed_by: str | None) -> tuple[Row, str]:
-    """But who shared one of ours on may say that they want to have given less."""
+def _regranted(tx: Tx, notification: Notification, signed_by: str | None, said: int | None) -> tuple[Row, str]:
+    """But who shared one of ours on may say that they want to have given less, and of what one of ours shared on its
+    owner's server says what it gives.
+    """
     row = shares.get(tx, notification.provider_id)
-    if row.parent is None or signed_by not in (None, Address.parse(row.shared_by).host):
+    part = notices.other_part(row)
+    if part is None or signed_by not in (None, part[0]):
         raise NotSupported("Only the server of its owner changes a share.")
     _check(tx, *_other_part(row), notification, signed_by)
-    said = Change.read(notification.content)
-    granted = frozenset(row.permissions) if said.permissions is None else said.permissions
-    ends = row.expiration if said.expiration is None else said.expiration or None
-    if bounds.of_share(row).exceeded(granted, ends) or (ends is None and row.expiration is not None):
+    change = Change.read(notification.content)
+    granted = frozenset(row.permissions) if change.permissions is None else change.permissions
+    ends = row.expiration if change.expiration is None else change.expiration or None
+    if row.at_owner is not None:
+        return reshares.regranted(tx, row, granted, ends, said=said), row.owner
+    less, sooner = bounds.of_share(row).narrowed(granted, ends)  # what was changed here meanwhile stands
+    exceeded = bounds.of_share(row).exceeded(granted, ends) or (ends is None and row.expiration is not None)
+    if exceeded and (less, sooner) == (row.permissions, row.expiration):
         raise Forbidden("Only the owner of what was shared on gives more of it.")
-    return shares.change(tx, row.id, permissions=granted, expiration=ends), row.owner
+    return shares.change(tx, row.id, permissions=frozenset(less), expiration=sooner), row.owner
 
 
 def _other_part(row: Row) -> tuple[str, str]:
     """The server, besides the recipient's, that has a part in a reshare, and the secret that it knows. `Forbidden`."""
-    if row.parent is not None:
-        return Address.parse(row.shared_by).host, row.secret
-    if row.at_owner is not None:
-        return row.at_owner["host"], row.at_owner["secret"]
-    raise Forbidden("RESOURCE_NOT_FOUND")
+    part = notices.other_part(row)
+    if part is None:
+        raise Forbidden("RESOURCE_NOT_FOUND")
+    return part[0], part[2]
 
 
 def _of_theirs(tx: Tx, notification: Notification, signed_by: str | None) -> Row | None:

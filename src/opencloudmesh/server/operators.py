@@ -25,6 +25,7 @@ from opencloudmesh.server import (
     keys,
     outbox,
     peers,
+    reshares,
     shares,
     welcomes,
 )
@@ -35,8 +36,14 @@ from opencloudmesh.server.keyfolder import Entry
 
 DROPPED = "The operator of this cloud has stopped the attempts to tell it."
 # What becomes of what a message is about.
-_TRY_AGAIN = {outbox.SHARE: shares.try_again, outbox.REQUEST: asked.try_again}
-_NOT_DELIVERED = {outbox.SHARE: shares.not_delivered, outbox.REQUEST: asked.not_delivered}
+_TRY_AGAIN = {
+    **dict.fromkeys((outbox.SHARE, outbox.RESHARE), reshares.try_again),
+    outbox.REQUEST: asked.try_again,
+}
+_NOT_DELIVERED = {
+    **dict.fromkeys((outbox.SHARE, outbox.RESHARE), shares.not_delivered),
+    outbox.REQUEST: asked.not_delivered,
+}
 
 ONLY_FOR_OPERATORS = "This is for the operators of this cloud."
 

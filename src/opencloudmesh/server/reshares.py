@@ -42,6 +42,9 @@ def grant(tx: Tx, parent: Row, request: ReshareRequest, *, own_host: str, verifi
     same = tx.one(_children(parent).where(schema.shares.c.share_with == str(address)).limit(1))
     if same is not None:
         return same
+    made = (schema.shares.c.parent == parent.id, schema.shares.c.sender_id == request.sender_id)
+    if tx.one(sa.select(schema.shares.c.id).where(*made).limit(1)) is not None:
+        raise Conflict("It was shared on, and that has ended already.")  # a message that came twice does not undo it
     for who in (Address(parent.owner, own_host), Address.parse(parent.share_with)):
         _refuse_back(address, who)
     _refuse_too_many(tx, parent)
@@ -118,6 +121,34 @@ def granted(tx: Tx, share_id: str, answer: ReshareAnswer) -> None:
     notices.undone(tx, shares.get(tx, share_id))
     tx.run(schema.shares.update().where(schema.shares.c.id == share_id).values(at_owner=None))
     not_granted(tx, share_id)
+
+
+def regranted(tx: Tx, row: Row, permissions: frozenset[str], expiration: int | None, *, said: int | None) -> Row:
+    """The owner's server says what it gives from now on. `said` is when it signed that, as in `received.changed`."""
+    before = row.at_owner.get("said")
+    if row.state != shares.PASSED_ON or (None not in (said, before) and said < before):
+        return row
+    granted, ends = bounds.over(tx, row).narrowed(permissions, expiration)
+    values = {"permissions": granted, "expiration": ends, "at_owner": {**row.at_owner, "said": said or before}}
+    tx.run(schema.shares.update().where(schema.shares.c.id == row.id).values(changed=tx.now, **values))
+    return shares.get(tx, row.id)
+
+
+def try_again(tx: Tx, share_id: str) -> None:
+    """A share that could not be told is told after all; one that was shared on, as far as it may be by now.
+
+    Raises `NotFound`, `Conflict`.
+    """
+    row = shares.get(tx, share_id)
+    if row.state == shares.FAILED and row.parent:  # and who did so knows that
+        raise Conflict("It was shared on: it has to be shared on anew.")
+    if row.state == shares.FAILED and row.received:
+        given = received.get(tx, row.received)
+        limits = bounds.of_received(given)
+        if given.state != received.ACCEPTED or SHARE not in limits.permissions:
+            raise Conflict(NOT_ON)
+        shares.narrow(tx, row, limits)
+    shares.try_again(tx, share_id)
 
 
 def not_granted(tx: Tx, share_id: str) -> None:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound
+from opencloudmesh.protocol.notifications import SHARE_ACCEPTED, SHARE_DECLINED
 from opencloudmesh.protocol.obligations import check_share_type
 from opencloudmesh.protocol.protocols import MUST_USE_MFA, WRITE
 from opencloudmesh.server import audit, bounds, contacts, locks, news, notices, outbox, peers, policy
@@ -40,12 +41,15 @@ TRANSITIONS = {
     (PENDING, "declined"): DECLINED,
     (SENT, "declined"): DECLINED,
     (ACCEPTED, "declined"): DECLINED,  # the receiver left
+    (PASSED_ON, "accepted"): PASSED_ON,  # its owner's server says so
+    (PASSED_ON, "declined"): DECLINED,
     (FAILED, "retried"): PENDING,
     (PENDING, "passed on"): PASSED_ON,
     (PENDING, "changed"): PENDING,
     (SENT, "changed"): SENT,
     (ACCEPTED, "changed"): ACCEPTED,
     (FAILED, "changed"): FAILED,
+    (PASSED_ON, "changed"): PASSED_ON,
     (PENDING, "unshared"): UNSHARED,
     (SENT, "unshared"): UNSHARED,
     (ACCEPTED, "unshared"): UNSHARED,
@@ -61,7 +65,8 @@ TRANSITIONS = {
 LIVE = (PENDING, SENT, ACCEPTED)
 IN_FORCE = (*LIVE, PASSED_ON)  # somebody has it, from here or from its owner's server
 
-_NEWS = {ACCEPTED: news.ACCEPTED, DECLINED: news.DECLINED}  # of an answer
+ANSWERS = {ACCEPTED: SHARE_ACCEPTED, DECLINED: SHARE_DECLINED}  # and how they are called between servers
+_NEWS = {ACCEPTED: news.ACCEPTED, DECLINED: news.DECLINED}
 # What is said of a share that ends with the one that it was shared on from, where that is not `news.UNDONE`.
 _OF_CHILD = {None: None, news.MY_LOST: news.MY_LOST, news.MY_EXPIRED: news.MY_EXPIRED}
 
@@ -161,19 +166,31 @@ def change(
 ) -> Row:
     """The owner gives more or less, or sets another end; None: no end. It counts from the next access on.
 
-    A peer that understands it is told, also of a share that it was told of while the owner changed it. Raises
-    `Invalid` naming the wrong fields, `NotFound`, and `Conflict` for a share that has ended.
+    A peer that understands it is told, also of a share that it was told of while the owner changed it. What the owner's
+    server gives as ours asked can only become less, where that server can be told so. Raises `Invalid` naming the
+    wrong fields, `NotFound`, and `Conflict` for a share that has ended, or cannot be changed from here.
     """
     row = get(tx, share_id, owner=owner)
     given = frozenset(row.permissions) if permissions is None else permissions
     ends = row.expiration if isinstance(expiration, Keep) else expiration
-    limits = bounds.over(tx, row)
+    limits = bounds.of_share(row) if row.state == PASSED_ON else bounds.over(tx, row)
     ends = limits.expiration if ends is None else ends
     wrong = bounds.wrong_terms(tx, given, None if ends == row.expiration else ends, limits)
     if wrong:
         raise Invalid("The share cannot be changed so.", fields=wrong)
     granted = bounds.granted_by(given)
-    return row if (granted, ends) == _terms(row) else _grant(tx, row, granted, ends)
+    if (granted, ends) == _terms(row):
+        return row
+    if row.state == PASSED_ON and not can_change(tx, row):
+        raise Conflict("The cloud of its owner gives it as it is. You can stop sharing it, and share it on anew.")
+    changed = _grant(tx, row, granted, ends)
+    notices.regranted(tx, changed)
+    return changed
+
+
+def can_change(tx: Tx, row: Row) -> bool:
+    """Whether there is anything about it that its owner can change."""
+    return row.state in LIVE or (row.state == PASSED_ON and notices.can_give_less(tx, row.at_owner["host"]))
 
 
 def narrow(tx: Tx, row: Row, limits: Bounds) -> None:
@@ -247,7 +264,7 @@ def not_delivered(tx: Tx, share_id: str, reason: str, *, final: bool) -> None:
     """It could not be told to the peer; `final` when it will not be tried again."""
     row = get(tx, share_id)
     if row.state == PENDING and final:
-        _change(tx, row, "refused", error=reason)
+        notices.undone(tx, _change(tx, row, "refused", error=reason))
         inform(tx, row, news.FAILED)
     elif row.state == PENDING:
         fails(tx, row, reason)
@@ -261,12 +278,10 @@ def not_told(tx: Tx, share_id: str, reason: str) -> None:
 
 
 def try_again(tx: Tx, share_id: str) -> None:
-    """A share that could not be told is told after all. Raises `NotFound`, `Conflict`."""
+    """A share that could not be told is told after all (`reshares.try_again`). Raises `NotFound`, `Conflict`."""
     row = get(tx, share_id)
     if row.state != FAILED:
         return
-    if row.parent or row.received:  # what it passes on may have changed, or ended
-        raise Conflict("It was shared on: it has to be shared on anew.")
     if is_shared(tx, row.owner, row.path, Address.parse(row.share_with)):
         raise Conflict(f"This is shared with {row.share_with} anew.")
     _change(tx, row, "retried", error=None)
@@ -278,8 +293,8 @@ def answered(tx: Tx, row: Row, answer: str) -> None:
     if row.state != answer:
         if row.failing_since is not None:
             reached(tx, row.id)
-        _change(tx, row, answer, says=news.UNDONE, error=None)
-        inform(tx, row, news.LEFT if row.state == ACCEPTED else _NEWS[answer])
+        notices.answered(tx, _change(tx, row, answer, says=news.UNDONE, error=None), ANSWERS[answer])
+        inform(tx, row, news.LEFT if row.state == ACCEPTED else _NEWS[answer], once=row.state == PASSED_ON)
         if answer == ACCEPTED and row.share_type == USER:
             contacts.shared(tx, row.owner, row.share_with, name=row.recipient_name or "")
 
@@ -337,7 +352,7 @@ def _grant(tx: Tx, row: Row, granted: list[str], ends: int | None) -> Row:
     audit.record(
         tx, "share", "here", host=row.host, account=row.owner, who=row.share_with, subject=row.id, reason=reason
     )
-    if row.state in LIVE and row.state != PENDING:  # else it is told of with what is in force then
+    if row.state in (SENT, ACCEPTED):  # else it is told of with what is in force then
         notices.changed(tx, changed)
     for child in _children(tx, row):
         narrow(tx, child, bounds.of_share(changed))

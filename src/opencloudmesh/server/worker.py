@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.client import peer as client
 from opencloudmesh.client.access import Gone
-from opencloudmesh.protocol.dialects import DIALECTS, OTHER_FORM, Dialect, dialect_of
+from opencloudmesh.protocol.dialects import DIALECTS, OTHER_FORM, Dialect, dialect_of, ocs_url
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import (
     BadAnswer,
@@ -70,6 +70,7 @@ POLL = 1.0  # seconds; gestures of this process wake the worker at once, those o
 CHORES = 60.0  # seconds
 PER_HOST = 4  # deliveries to one peer at a time
 AT_ONCE = 128
+ALREADY = 409  # of a request to share on: they have it, or it was shared on and has ended
 
 Row = sa.Row[Any]
 
@@ -218,7 +219,7 @@ class Worker:
         peer = await self._context.lookup.discover(row.host)
         dialect = await self._dialect(row.host, peer)
         message = outgoing.reshare_request(share, given, dialect)
-        answer, refusal = None, ""
+        answer, refusal, ended = None, "", False
         if message is not None:
             try:
                 answer = ReshareAnswer.parse((await self._post(peer, peer.end_point + "/notifications", message)).body)
@@ -226,13 +227,16 @@ class Worker:
                 if isinstance(refused, Refused) and not outcomes.is_final(refused, row):
                     raise
                 refusal = refused.message
+                ended = isinstance(refused, Refused) and refused.peer_status == ALREADY
 
         def record(tx: Tx) -> None:
             outbox.done(tx, row.id)
             if message is not None:
                 peers.reached(tx, row.host)
                 outcomes.record(tx, row, "refused" if refusal else "done", refusal or f"with {share.share_with}")
-            if answer is None:
+            if ended:
+                shares.not_delivered(tx, row.subject, refusal, final=True)
+            elif answer is None:
                 reshares.not_granted(tx, row.subject)
             else:
                 reshares.granted(tx, row.subject, answer)
@@ -247,7 +251,13 @@ class Worker:
         if message is None:
             await self._context.database.write(lambda tx: outbox.done(tx, row.id))
             return
-        await self._post(peer, peer.end_point + "/notifications", message)
+        try:
+            await self._post(peer, peer.end_point + "/notifications", message)
+        except Refused:
+            url = ocs_url(dialect, peer, row.message["type"], row.message["provider_id"])
+            if url is None or not peer.owns(url):
+                raise
+            await client.tell_by_ocs(self._context.network, url, row.message["secret"])
 
         def record(tx: Tx) -> None:
             outcomes.delivered(tx, row)
@@ -272,8 +282,8 @@ class Worker:
         await self._context.database.write(record)
 
     async def _notice(self, row: Row, dialect: Dialect) -> dict[str, Any] | None:
-        """What the peer is to hear; None where nothing. Of a change: what is in force now."""
-        if row.message["type"] not in CHANGES:
+        """What the peer is to hear; None where nothing. Of a change to what it has: what is in force now."""
+        if row.message["type"] not in CHANGES or "content" in row.message:
             return outgoing.notice(row.message, dialect)
         share = await self._context.database.read(lambda tx: shares.get(tx, row.subject))
         return outgoing.change_notice(share, self._context.config, dialect) if share.state in shares.LIVE else None

@@ -124,9 +124,10 @@ async def page(
     """The page. `link` is the form of a link where that was wrong."""
     folder, given = await _what(visit, path)
     account = visit.account.id
-    rows, known, spread, linked, matching = await visit.context.database.read(
+    rows, changeable, known, spread, linked, matching = await visit.context.database.read(
         lambda tx: (
-            shares.listing(tx, account),
+            rows := [row for row in shares.listing(tx, account) if row.path == path],
+            {row.id for row in rows if shares.can_change(tx, row)},
             suggestions(tx, account, "", KNOWN),
             batches.listing(tx, account, path=path),
             links.listing(tx, account),
@@ -139,7 +140,8 @@ async def page(
         path=path,
         crumbs=crumbs(path),
         is_folder=folder,
-        shares=views.tree(row for row in rows if row.path == path),
+        shares=views.tree(rows),
+        changeable=changeable,
         known=known,
         matching=[row for row in matching if row["value"] != form["address"]],
         panel=await panel(visit, form["address"]) if form["look"] else None,
@@ -149,7 +151,6 @@ async def page(
         link=link or NO_LINK | {"mode": links.VIEW},
         links=shown(visit, [row for row in linked if row.path == path]),
         states=STATES,
-        live=shares.LIVE,
         in_force=shares.IN_FORCE,
         tomorrow=tomorrow(visit),
         last_day=last_day,
