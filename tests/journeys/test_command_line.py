@@ -29,6 +29,9 @@ async def test_a_share_is_accepted_and_declined_beside_running_servers(one, two)
     by_name = {row["name"]: row["id"] for row in run("received")}
     assert run("accept", by_name["note.txt"])["path"] == "Shares/note.txt"
     assert run("decline", by_name["other.txt"])["state"] == "declined"
+    removed = CliRunner().invoke(main, ["remove", by_name["other.txt"]], env=environment)
+    assert removed.stdout == "other.txt is off the list.\n"
+    assert [row["name"] for row in run("received")] == ["note.txt"]
     await settled(one, two)
     assert {row["path"]: row["state"] for row in await one.api("GET", "shares", who="einstein")} == {
         "note.txt": "accepted",

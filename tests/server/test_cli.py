@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from contextlib import closing
@@ -386,6 +387,19 @@ def test_a_person_asks_others(einstein):
     einstein("request", "withdraw", row["id"], "--as", "einstein")
     assert einstein("request", "sent", "--as", "einstein") == "none\n"
     assert einstein("outbox") == "none\n"
+
+
+def test_the_keys_of_a_person_are_added_and_removed(einstein):
+    key = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0 " + bytes(32)).decode()
+    as_einstein = ("--as", "einstein")
+    added = listed(einstein, "ssh-key", "add", f"{key} violin", *as_einstein)
+    assert (added["name"], added["key"]) == ("violin", key)
+    assert [row["id"] for row in listed(einstein, "ssh-key", "list", *as_einstein)] == [added["id"]]
+    assert einstein("ssh-key", "add", "no key", *as_einstein, code=1)
+    assert "no user" in einstein("ssh-key", "add", key, "--as", "nobody", code=1)
+    einstein("ssh-key", "remove", added["id"], *as_einstein)
+    assert "no such key" in einstein("ssh-key", "remove", added["id"], *as_einstein, code=1)
+    assert einstein("ssh-key", "list", *as_einstein) == "none\n"
 
 
 def test_news_are_listed_and_read(einstein):

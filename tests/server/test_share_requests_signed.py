@@ -41,6 +41,7 @@ def asked(office):
         ("https://HERE.example:443/files/work/a%20b.txt?x=1#y", "work/a b.txt"),
         (f"http://{HERE}/download/work//./a.txt", "work/a.txt"),
         (f"https://{HERE}/share/work", "work"),
+        (f"https://{HERE}/look/work/a.pdf", "work/a.pdf"),
         (f"https://{HERE}/files/nothing/is/here", "nothing/is/here"),  # whether there is such a file is not looked at
     ],
 )
@@ -69,6 +70,8 @@ def test_a_link_may_be_named_and_says_what_comes_of_it(office):
     link = office.do(links.create, "einstein", **named)
     ask(office, link.token)
     ask(office, f"https://{HERE}/ask/{link.token}", asker=Address("fritz", THERE))
+    ask(office, f"https://{HERE}/s/{link.token}/files/deep/in%20it", asker=Address("lise", THERE))
+    assert len(asked(office)) == 3
     assert {row.link for row in asked(office)} == {link.id}
     row = office.do(share_requests.grant, asked(office)[0].id, resource_type="folder")
     share = office.see(shares.get, row.share)

@@ -43,7 +43,7 @@ MAX_ADDRESS = 512  # characters; OpenCloud's, which are the longest, have less t
 
 # What a URL of ours may begin with that names something: the rest is a token, a share's id, or a path of the owner's.
 OF_LINK, OF_SHARE = ("/ask/", "/s/"), ("/dav/ocm/",)
-OF_FILE = ("/files/", "/download/", "/share/", "/link/")
+OF_FILE = ("/files/", "/look/", "/download/", "/content/", "/archive/", "/share/", "/link/")
 OF_PERSON = "/dav/files/"
 
 Row = sa.Row[Any]
@@ -174,7 +174,8 @@ def _wish(tx: Tx, account: str, text: str, own_host: str) -> Wish | None:
         return None
     for prefix in OF_LINK:
         if place.startswith(prefix):
-            return _of_link(tx, account, place.removeprefix(prefix))
+            token, _, _ = place.removeprefix(prefix).partition("/")  # whatever of it they are looking at
+            return _of_link(tx, account, token)
     for prefix in OF_SHARE:
         if place.startswith(prefix):
             share_id, _, below = place.removeprefix(prefix).partition("/")

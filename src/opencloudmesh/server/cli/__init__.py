@@ -24,6 +24,7 @@ from opencloudmesh.server.cli import (
     policy,
     serving,
     sharing,
+    ssh_keys,
 )
 from opencloudmesh.server.cli.common import Commands
 
@@ -49,7 +50,9 @@ for command in (
     sharing.unshare,
     links.link_group,
     links.request_group,
+    sharing.remove,
     copies.copy_group,
+    ssh_keys.ssh_key_group,
     contacts.invite_group,
     contacts.contacts_group,
     circles.circle_group,

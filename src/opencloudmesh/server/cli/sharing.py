@@ -147,6 +147,21 @@ def decline(data: str, as_json: bool, share_id: str) -> None:
 
 @click.command()
 @data_option
+@click.argument("share_id", metavar="ID")
+def remove(data: str, share_id: str) -> None:
+    """Take the received share ID off its person's list. One that has not ended is left, and its sender told."""
+
+    def gesture(tx: Tx) -> received.Row:
+        row = received.get(tx, share_id)
+        received.remove(tx, row.id, account=row.account)
+        return row
+
+    with opened(data) as (_, database):
+        click.echo(f"{database.write_now(gesture).name} is off the list.")
+
+
+@click.command()
+@data_option
 @json_option
 @click.argument("share_id", metavar="ID")
 @change_options
