@@ -15,7 +15,9 @@ from babel.messages.pofile import read_po, write_po
 
 import opencloudmesh
 from opencloudmesh.protocol import errors
+from opencloudmesh.server import asked as requested
 from opencloudmesh.server import (
+    batches,
     config,
     database,
     factors,
@@ -25,9 +27,13 @@ from opencloudmesh.server import (
     news,
     operators,
     passkeys,
+    received,
     reshares,
-)  # fmt: skip
+    share_requests,
+)
+from opencloudmesh.server import copies as jobs
 from opencloudmesh.server import policy as words
+from opencloudmesh.server import shares as sent
 from opencloudmesh.server.web import auth, linked
 from opencloudmesh.server.web.pages import (
     archive,
@@ -47,26 +53,26 @@ from opencloudmesh.server.web.pages.operator import audit, groups, outbox, polic
 
 PACKAGE = Path(opencloudmesh.__file__).parent
 # What only programs and the operator's terminal are told stays English.
+ENGLISH_ONLY = ("server/migrations/**", "server/cli/**", "server/web/dav/**", "protocol/signatures/**")
 METHODS = [
-    ("server/migrations/**", "ignore"),
-    ("server/cli/**", "ignore"),
-    ("server/web/dav/**", "ignore"),
+    *((folder, "ignore") for folder in ENGLISH_ONLY),
     ("server/**/templates/**.html", "jinja2"),
     ("server/**.py", "python"),
-    # What is wrong with something that a person typed, pasted or uploaded.
-    *((f"protocol/{name}.py", "python") for name in ("address", "cards", "invites", "public_links", "ssh")),
+    ("client/**.py", "python"),
+    ("protocol/**.py", "python"),
 ]
 OPTIONS = {"server/**/templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true", "newstyle_gettext": "true"}}
 
-# The first argument of an error is the sentence that a person reads; those that are made from parts stay English.
+# Of these the first argument is a sentence that a person reads.
 _ERRORS = [name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)]
+SENTENCES = (*_ERRORS, "Denied", "Gone", "Sentence")
 KEYWORDS = {
     "_": None,
     "gettext": None,
     "plural": (1, 2),
     "ngettext": (1, 2),
     "check": (1,),
-    **dict.fromkeys(_ERRORS, (1,)),
+    **dict.fromkeys(SENTENCES, (1,)),
 }
 
 
@@ -125,7 +131,10 @@ def _tables() -> Iterator[str]:
         passkey_pages.SLOWLY,
         database.CLOSED,
     )
-    yield "Some fields are missing or wrong."  # `Fields.check`
+    yield from ("Some fields are missing or wrong.", batches.NOBODY, batches.ALL_REFUSED)
+    for module in (requested, jobs, received, share_requests, sent):
+        for (state, event), after in module.TRANSITIONS.items():
+            yield from (state, event, after)
     for table in (
         asked.STATES, asked.LABELS, copies.STATES, welcome.LABELS,
         audit.OUTCOMES, audit.DIRECTIONS, groups.LABELS, outbox.STATES, outbox.KINDS, outbox.LOSS, settings.STATES,

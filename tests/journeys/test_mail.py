@@ -95,6 +95,8 @@ async def test_a_recipient_whom_the_mail_server_refuses_is_told_to_the_person(cl
     page = await browser.open("/invites")
     assert f"Could not be sent to {MARIE}" in page.text
     assert row["error"] in page.text
+    await one.api("PATCH", "settings", {"language": "de"}, who="einstein")
+    assert "Der Mailserver hat abgelehnt (550): No such user here." in (await browser.open("/invites")).text
     await one.api("DELETE", f"invites/{row['id']}", who="einstein", status=204)
     assert one.rows(outbox.everything) == []
 

@@ -71,6 +71,8 @@ async def test_an_empty_file_and_folders_arrive_too(one, einstein):
 async def test_a_name_that_is_taken_is_asked_about(one, einstein):
     one.put("einstein", "a.txt", b"old")
     assert (await begin(einstein, "a.txt", 3, 412))["message"] == "There is a file of this name already."
+    await one.api("PATCH", "settings", {"language": "de"}, who="einstein")  # the script shows what it is told
+    assert "schon" in (await begin(einstein, "a.txt", 3, 412))["message"]
     both = await begin(einstein, "a.txt", 3, exists="both")
     await put(einstein, both["id"], 0, b"two")
     assert await ask(einstein, f"{both['id']}/finish") == {"name": "a (2).txt"}

@@ -17,23 +17,24 @@ import aiohttp
 
 from opencloudmesh.client.guard import SocketDeniedError
 from opencloudmesh.protocol.errors import BadAnswer, EgressDenied, Unreachable
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.protocol.wire import Headers
 
 CHUNK = 256 * 1024
 GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 # The first that fits; an error of aiohttp is asked for the operating system's error inside.
-REASONS: tuple[tuple[type[Exception], str], ...] = (
-    (socket.gaierror, "its name is not known"),
-    (ssl.SSLCertVerificationError, "its certificate is not trusted"),
-    (ssl.SSLError, "no secure connection could be made"),
-    (TimeoutError, "it took too long"),
-    (ConnectionRefusedError, "connection refused"),
-    (aiohttp.ServerDisconnectedError, "it closed the connection"),
-    (aiohttp.ClientPayloadError, "it closed the connection early"),
-    (ConnectionError, "it closed the connection"),
-    (aiohttp.ClientResponseError, "what came back is not HTTP"),
-    (ValueError, "what came back is not HTTP"),
+REASONS: tuple[tuple[type[Exception], Sentence], ...] = (
+    (socket.gaierror, Sentence("its name is not known")),
+    (ssl.SSLCertVerificationError, Sentence("its certificate is not trusted")),
+    (ssl.SSLError, Sentence("no secure connection could be made")),
+    (TimeoutError, Sentence("it took too long")),
+    (ConnectionRefusedError, Sentence("connection refused")),
+    (aiohttp.ServerDisconnectedError, Sentence("it closed the connection")),
+    (aiohttp.ClientPayloadError, Sentence("it closed the connection early")),
+    (ConnectionError, Sentence("it closed the connection")),
+    (aiohttp.ClientResponseError, Sentence("what came back is not HTTP")),
+    (ValueError, Sentence("what came back is not HTTP")),
 )
 NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL})
 
@@ -72,20 +73,24 @@ class Answer:
 
     def _unpacked(self, body: bytes, coding: str, limit: int) -> bytes:
         if coding not in ("gzip", "x-gzip", "deflate"):
-            raise BadAnswer(f"{self.peer} answered in an encoding that is not understood.", detail=coding[:100])
+            raise BadAnswer(
+                "{peer} answered in an encoding that is not understood.", peer=self.peer, detail=coding[:100]
+            )
         decoder = zlib.decompressobj(GZIP_OR_ZLIB)
         try:
             unpacked = decoder.decompress(body, limit + 1)
         except zlib.error as error:
-            raise BadAnswer(f"{self.peer} answered something broken.", detail=str(error)) from None
+            raise BadAnswer("{peer} answered something broken.", peer=self.peer, detail=str(error)) from None
         if len(unpacked) > limit:
             raise self._too_long(limit)
         if not decoder.eof:
-            raise BadAnswer(f"{self.peer} answered something broken.", detail="the compressed body ends early")
+            raise BadAnswer(
+                "{peer} answered something broken.", peer=self.peer, detail="the compressed body ends early"
+            )
         return unpacked
 
     def _too_long(self, limit: int) -> BadAnswer:
-        return BadAnswer(f"{self.peer} answered more than is read here.", detail=f"over {limit} bytes")
+        return BadAnswer("{peer} answered more than is read here.", peer=self.peer, detail=f"over {limit} bytes")
 
 
 @contextlib.contextmanager
@@ -97,11 +102,12 @@ def peer_errors(peer: str) -> Iterator[None]:
         inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
         detail = f"{type(error).__name__}: {error}"
         if isinstance(inner, SocketDeniedError):
-            raise EgressDenied(f"The address of {peer} is not asked.", detail=detail) from None
-        raise Unreachable(f"{peer} did not answer: {_reason(inner)}.", detail=detail) from None
+            raise EgressDenied("The address of {peer} is not asked.", peer=peer, detail=detail) from None
+        raise Unreachable("{peer} did not answer: {reason}.", peer=peer, reason=_reason(inner), detail=detail) from None
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception) -> Sentence:
     if isinstance(error, OSError) and error.errno in NO_ROUTE:
-        return "there is no way to it"
-    return next((words for kind, words in REASONS if isinstance(error, kind)), "the connection failed")
+        return Sentence("there is no way to it")
+    known = (words for kind, words in REASONS if isinstance(error, kind))
+    return next(known, Sentence("the connection failed"))

@@ -110,7 +110,7 @@ class DavClient:
             return await self._head(path)  # opencloudmesh-go shares single files and has no PROPFIND
         found = multistatus.the_one(multistatus.parse(answer.body, url), url)
         if found is None or found.status in (404, 410):
-            raise NotFound(f"{self._peer} has nothing there.")
+            raise NotFound("{peer} has nothing there.", peer=self._peer)
         self._check(Response(found.status))
         return found.entry(path.rpartition("/")[2])
 
@@ -259,10 +259,20 @@ class DavClient:
             kind, words = ERRORS[status]
             raise kind(f"{self._peer} {words}.", retry_after=retry_after, detail=detail)
         if status >= 500:
-            raise Unavailable(f"{self._peer} cannot do it now ({status}).", retry_after=retry_after, detail=detail)
+            raise Unavailable(
+                "{peer} cannot do it now ({status}).",
+                peer=self._peer,
+                status=status,
+                retry_after=retry_after,
+                detail=detail,
+            )
         if status >= 400:
-            raise Refused(f"{self._peer} refused ({status}).", peer_status=status, detail=detail)
-        raise BadAnswer(f"{self._peer} answered in a way that is not understood ({status}).", detail=detail)
+            raise Refused(
+                "{peer} refused ({status}).", peer=self._peer, status=status, peer_status=status, detail=detail
+            )
+        raise BadAnswer(
+            "{peer} answered in a way that is not understood ({status}).", peer=self._peer, status=status, detail=detail
+        )
 
 
 def _entries(body: bytes, url: str) -> tuple[RemoteEntry | None, list[RemoteEntry]]:
@@ -278,11 +288,11 @@ def _window(answer: Answer, start: int, stop: int | None) -> tuple[int, int | No
     length = _length(answer.headers)
     if answer.status != 206:  # the whole file, whatever was asked for
         if length is not None and start > length:
-            raise RangeNotSatisfiable(f"{answer.peer} has no such part of the file.")
+            raise RangeNotSatisfiable("{peer} has no such part of the file.", peer=answer.peer)
         return start, _least(stop, length, less=start), length
     match = _CONTENT_RANGE.fullmatch((answer.headers.get("content-range") or "").strip())
     if match is None or int(match[1]) != start:
-        raise BadAnswer(f"{answer.peer} sends another part of the file than was asked for.")
+        raise BadAnswer("{peer} sends another part of the file than was asked for.", peer=answer.peer)
     return 0, _least(stop, int(match[2]) + 1, less=start), None if match[3] == "*" else int(match[3])
 
 
@@ -310,7 +320,7 @@ async def _cut(chunks: AsyncIterator[bytes], skip: int, length: int | None, peer
         if left == 0:
             return
     if left:
-        raise Unreachable(f"{peer} did not send the whole file.")
+        raise Unreachable("{peer} did not send the whole file.", peer=peer)
 
 
 async def _announced(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:

@@ -22,16 +22,18 @@ async def fetch(network: Network, url: str, keys: Sequence[PublicKey], *, allow_
     """
     answer = await network.request("GET", url, headers=_ACCEPT, limit=MAX_LISTING, redirects=3)
     if answer.status >= 500:
-        raise Unreachable(f"The directory answers {answer.status} at the moment.")
+        raise Unreachable("The directory answers {status} at the moment.", status=answer.status)
     if answer.status != 200:
-        raise BadAnswer(f"The directory answers {answer.status}.")
+        raise BadAnswer("The directory answers {status}.", status=answer.status)
     # Not in the event loop: a long list takes its time.
     read = partial(parse, answer.body, keys, allow_unsigned=allow_unsigned)
     try:
         return await asyncio.to_thread(read)
     except Invalid as error:
         names = ", ".join(field.name for field in error.fields[:5])
-        raise BadAnswer(f"The listing of the directory is not understood{names and f' ({names})'}.") from None
+        if not names:
+            raise BadAnswer("The listing of the directory is not understood.") from None
+        raise BadAnswer("The listing of the directory is not understood ({names}).", names=names) from None
 
 
 _ACCEPT = Headers({"Accept": "application/jose+json, application/json, application/jose, */*;q=0.1"})

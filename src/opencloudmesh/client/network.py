@@ -149,7 +149,7 @@ class Network:
             if not redirects or method not in FOLLOWED or response.status not in REDIRECTS or not location:
                 return response
             way, given = await self._redirected(way.url, location, given)
-        raise BadAnswer(f"{_peer(way.url)} redirects too often.")
+        raise BadAnswer("{peer} redirects too often.", peer=_peer(way.url))
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -266,13 +266,13 @@ class Network:
                     await held.enter_async_context(slot)
                     await held.enter_async_context(self._in_flight)
             except TimeoutError:
-                raise Unavailable(f"Too many transfers with {_peer(url)} at once.", retry_after=5) from None
+                raise Unavailable("Too many transfers with {peer} at once.", peer=_peer(url), retry_after=5) from None
             yield
 
     async def _redirected(self, url: URL, location: str, headers: Headers) -> tuple[Way, Headers]:
         way = await self._way(urldefrag(urljoin(str(url), location)).url)
         if url.scheme == "https" and way.url.scheme != "https":
-            raise EgressDenied(f"{_peer(url)} redirects to an address without TLS.")
+            raise EgressDenied("{peer} redirects to an address without TLS.", peer=_peer(url))
         if way.url.origin() != url.origin():  # nothing that says who we are goes to another server
             headers = Headers([(name, value) for name, value in headers if name == "accept"])
         return way, headers

@@ -126,9 +126,9 @@ async def _get(network: Network, url: str) -> dict[str, Any]:
 
 def _object(answer: Response) -> dict[str, Any]:
     if answer.status >= 500:
-        raise Unreachable(f"The sign-in provider answers {answer.status} at the moment.")
+        raise Unreachable("The sign-in provider answers {status} at the moment.", status=answer.status)
     if answer.status != 200:
-        raise BadAnswer(f"The sign-in provider answers {answer.status}.")
+        raise BadAnswer("The sign-in provider answers {status}.", status=answer.status)
     try:
         return decode_object(answer.body)
     except Invalid:

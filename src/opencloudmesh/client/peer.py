@@ -51,19 +51,19 @@ async def _discover(network: Network, base_url: str) -> Discovery:
                     raise
         elif answer.status >= 500 and answer.status != 501:
             # ownCloud answers 501 when the app is off; any other 5xx is a fault that passes.
-            raise Unreachable(f"{base_url} answers {answer.status} at the moment.")
-    raise BadAnswer(f"{base_url} does not speak Open Cloud Mesh.")
+            raise Unreachable("{url} answers {status} at the moment.", url=base_url, status=answer.status)
+    raise BadAnswer("{url} does not speak Open Cloud Mesh.", url=base_url)
 
 
 async def fetch_keys(network: Network, peer: Discovery) -> dict[str, Any]:
     """The peer's JWK set, decoded. Raises `Unreachable` or `BadAnswer`."""
     answer = await network.request("GET", peer.key_set_url, headers=_ACCEPT, limit=MAX_DOCUMENT, redirects=3)
     if answer.status != 200:
-        raise BadAnswer(f"{peer.base_url} gives no keys ({answer.status}).")
+        raise BadAnswer("{url} gives no keys ({status}).", url=peer.base_url, status=answer.status)
     try:
         return decode_object(answer.body)
     except Invalid:
-        raise BadAnswer(f"{peer.base_url} gives keys that are not understood.") from None
+        raise BadAnswer("{url} gives keys that are not understood.", url=peer.base_url) from None
 
 
 async def post(network: Network, url: str, message: Mapping[str, Any], sign: Signer | None) -> Response:
@@ -77,7 +77,7 @@ async def post(network: Network, url: str, message: Mapping[str, Any], sign: Sig
 async def exchange(network: Network, peer: Discovery, request: TokenRequest, sign: Signer | None) -> TokenResponse:
     """A short-lived token for the secret of a share (code flow). Raises as `post`, and `BadAnswer`."""
     if peer.token_end_point is None or not peer.owns(peer.token_end_point):
-        raise BadAnswer(f"{peer.base_url} gives no tokens.")
+        raise BadAnswer("{url} gives no tokens.", url=peer.base_url)
     form = urlencode(request.form()).encode()
     answer = await _send(network, peer.token_end_point, FORM, form, sign)
     return TokenResponse.parse(answer.body)
@@ -91,7 +91,7 @@ async def ask_for_link(network: Network, base_url: str, form: Mapping[str, str])
     except Invalid:  # ownCloud shows the page to sign in
         taken = False
     if not taken:
-        raise BadAnswer(f"{url_host(base_url)} does not know such a message.")
+        raise BadAnswer("{host} does not know such a message.", host=url_host(base_url))
 
 
 async def tell_by_ocs(network: Network, url: str, secret: str) -> None:
@@ -103,7 +103,7 @@ async def tell_by_ocs(network: Network, url: str, secret: str) -> None:
         ocs = None
     meta = ocs.get("meta") if isinstance(ocs, dict) else None
     if not isinstance(meta, dict) or meta.get("statuscode") not in (100, 200):  # each version of OCS has its own
-        raise Refused(f"{url_host(url)} refused it over OCS.", peer_status=400, body=answer.body)
+        raise Refused("{peer} refused it over OCS.", peer=url_host(url), peer_status=400, body=answer.body)
 
 
 async def _send(network: Network, url: str, kind: str, body: bytes, sign: Signer | None) -> Response:
@@ -113,10 +113,10 @@ async def _send(network: Network, url: str, kind: str, body: bytes, sign: Signer
     answer = await network.request("POST", url, headers=request.headers, body=request.body, limit=MAX_ANSWER)
     if 200 <= answer.status < 300:
         return answer
-    said = _reason(answer)
+    told: dict[str, Any] = {"peer": url_host(url), "status": answer.status, "said": _reason(answer)}
     if answer.status == 429 or (answer.status >= 500 and answer.status != 501):
-        raise Unavailable(f"{url_host(url)} cannot take it now ({answer.status}){said}.", retry_after=_wait(answer))
-    raise Refused(f"{url_host(url)} refused ({answer.status}){said}.", peer_status=answer.status, body=answer.body)
+        raise Unavailable("{peer} cannot take it now ({status}){said}.", **told, retry_after=_wait(answer))
+    raise Refused("{peer} refused ({status}){said}.", **told, peer_status=answer.status, body=answer.body)
 
 
 def url_host(url: str) -> str:

@@ -14,6 +14,7 @@ from email.message import EmailMessage
 from functools import partial
 
 from opencloudmesh.protocol.errors import Refused, Unavailable
+from opencloudmesh.protocol.sentences import Sentence
 
 SECONDS = 15.0  # for the connection, and for each answer
 HERE = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -44,7 +45,9 @@ def _send(message: EmailMessage, host: str, port: int, tls: bool, login: tuple[s
             connection.send_message(message)
     except smtplib.SMTPAuthenticationError as error:
         raise Unavailable(
-            f"The mail server does not let this cloud in ({error.smtp_code}).", detail=_clean(error.smtp_error)
+            "The mail server does not let this cloud in ({status}).",
+            status=error.smtp_code,
+            detail=_clean(error.smtp_error),
         ) from None
     except smtplib.SMTPRecipientsRefused as error:
         code, said = next(iter(error.recipients.values()))
@@ -71,7 +74,12 @@ def _connected(host: str, port: int, tls: bool, context: ssl.SSLContext, own_nam
 
 def _answered(code: int, said: bytes | str) -> Refused | Unavailable:
     """What a mail server's no means (RFC 5321, 4.2.1: 5yz is for ever)."""
-    reason = f"The mail server refused ({code}): {_clean(said)}".rstrip(": ") + "."
+    why = _clean(said)
+    reason = (
+        Sentence("The mail server refused ({status}): {said}.", status=code, said=why)
+        if why
+        else Sentence("The mail server refused ({status}).", status=code)
+    )
     return Refused(reason, peer_status=code) if code >= 500 else Unavailable(reason)
 
 

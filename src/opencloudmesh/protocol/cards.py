@@ -65,12 +65,12 @@ def write(cards: Iterable[Card], kind: str) -> bytes:
 def read(body: bytes, kind: str) -> Found:
     """Reads a file. Raises `Invalid` for what is none of its kind, `TooLarge`."""
     if len(body) > MAX_FILE:
-        raise TooLarge(f"An address book has at most {MAX_FILE} bytes here.")
+        raise TooLarge("An address book has at most {most} bytes here.", most=MAX_FILE)
     read_one = [_from_lines(lines) for lines in _vcards(body)] if kind == VCARD else _from_json(body)
     if not read_one:
         raise Invalid("There is no contact in this file.")
     if len(read_one) > MAX_CARDS:
-        raise TooLarge(f"At most {MAX_CARDS} contacts are taken at once.")
+        raise TooLarge("At most {most} contacts are taken at once.", most=MAX_CARDS)
     return Found([card for cards in read_one for card in cards], sum(not cards for cards in read_one))
 
 

@@ -1,7 +1,10 @@
 """One tree of errors for the whole project.
 
-Every error has two audiences: `message` is one clear sentence for the person or the peer at the other end,
-`detail` is for the operator's log and never leaves the machine. `status` is the HTTP status that PROTOCOL
+    raise NotFound("There is no user {user!r}.", user=name)
+
+Every error has two audiences: `message` is one clear sentence for the person or the peer at the other end, whose places
+are filled with what else is given, so that pages say it in other languages; `detail` is for the operator's log and
+never leaves the machine. `status` is the HTTP status that PROTOCOL
 (IETF-OCM, "Share Creation Notification" and its siblings) or RFC 4918 names for it. They become responses in
 `server/web/errors.py` and nowhere else.
 """
@@ -9,7 +12,9 @@ Every error has two audiences: `message` is one clear sentence for the person or
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from opencloudmesh.protocol.sentences import Sentence
 
 
 class FieldError(NamedTuple):
@@ -27,13 +32,15 @@ class OcmError(Exception):
     def __init__(
         self,
         message: str,
+        /,
         *,
         fields: Iterable[FieldError] = (),
         retry_after: int | None = None,
         detail: str = "",
+        **values: object,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = Sentence(message, **values)
+        super().__init__(self.message)
         self.fields = tuple(fields)
         self.retry_after = retry_after  # seconds
         self.detail = detail
@@ -167,8 +174,16 @@ class Refused(PeerError):
     """The peer understood and said no. `peer_status` is its HTTP status, `body` what it sent with it."""
 
     def __init__(
-        self, message: str, *, peer_status: int, body: bytes = b"", retry_after: int | None = None, detail: str = ""
+        self,
+        message: str,
+        /,
+        *,
+        peer_status: int,
+        body: bytes = b"",
+        retry_after: int | None = None,
+        detail: str = "",
+        **values: Any,
     ) -> None:
-        super().__init__(message, retry_after=retry_after, detail=detail)
+        super().__init__(message, retry_after=retry_after, detail=detail, **values)
         self.peer_status = peer_status
         self.body = body

@@ -81,7 +81,7 @@ class NewShare:
             require_access(protocol, share.protocols)
         fields.check("The share is not complete.")
         if share.share_type not in SHARE_TYPES:
-            raise NotSupported(f"The share type {share.share_type!r} is not supported.")
+            raise NotSupported("The share type {share_type!r} is not supported.", share_type=share.share_type)
         return share
 
     def told_by(self, host: str | None) -> NewShare:

@@ -107,7 +107,14 @@ def decode_object(body: bytes) -> dict[str, Any]:
 
 def encode_json(value: object) -> bytes:
     """JSON as UTF-8 bytes, without white space."""
-    return msgspec.json.encode(value)
+    return msgspec.json.encode(value, enc_hook=_text)
+
+
+def _text(value: object) -> str:
+    """A `Sentence` as the text that it is."""
+    if isinstance(value, str):
+        return str(value)
+    raise TypeError(f"{type(value)} is no JSON")
 
 
 def _depth_exceeds(value: object, limit: int) -> bool:

@@ -11,6 +11,7 @@ import argon2
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import accounts, groups, memberships, sessions, tickets, welcomes
 
@@ -63,7 +64,10 @@ def hash_password(password: str) -> str:
     """The stored form; takes tens of milliseconds, so it is made outside of a transaction. Raises `Invalid`."""
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise Invalid(
-            f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.", fields=[FieldError("password", "INVALID")]
+            "A password has {least} to {most} characters.",
+            least=MIN_PASSWORD,
+            most=MAX_PASSWORD,
+            fields=[FieldError("password", "INVALID")],
         )
     return _hasher.hash(password)
 
@@ -90,16 +94,19 @@ def claim(tx: Tx, identifier: str) -> None:
             "A name has letters, digits and . _ @ + -, and begins with a letter or digit.",
             fields=[FieldError("id", "INVALID")],
         )
-    for table, what in ((accounts, "user"), (groups, "group")):
+    for table, taken in (
+        (accounts, Sentence("There is a user {name!r} already.", name=identifier)),
+        (groups, Sentence("There is a group {name!r} already.", name=identifier)),
+    ):
         if tx.one(sa.select(table.c.id).where(sa.func.lower(table.c.id) == identifier.lower())):
-            raise Conflict(f"There is a {what} {identifier!r} already.")
+            raise Conflict(taken)
 
 
 def get(tx: Tx, account_id: str) -> Account:
     """The account. Raises `NotFound`."""
     account = find(tx, account_id)
     if account is None:
-        raise NotFound(f"There is no user {account_id!r}.")
+        raise NotFound("There is no user {user!r}.", user=account_id)
     return account
 
 

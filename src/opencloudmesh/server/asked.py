@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, TooManyRequests
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.protocol.share_requests import ShareRequest
 from opencloudmesh.server import audit, news, outbox, policy
 from opencloudmesh.server.database import Tx
@@ -147,7 +148,7 @@ def name_of(share: str) -> str:
 def _change(tx: Tx, row: Row, event: str, **values: Any) -> None:
     state = TRANSITIONS.get((row.state, event))
     if state is None:
-        raise Conflict(f"A request that is {row.state} cannot be {event}.")
+        raise Conflict("A request that is {state} cannot be {event}.", state=Sentence(row.state), event=Sentence(event))
     tx.run(asked.update().where(asked.c.id == row.id).values(state=state, changed=tx.now, **values))
     if event == "answered":
         audit.record(

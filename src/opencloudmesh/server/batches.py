@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import bounds, circles, shares
 from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.database import Tx
@@ -23,6 +24,8 @@ from opencloudmesh.server.schema import batches
 from opencloudmesh.server.schema import shares as of_shares
 
 INCOMPLETE = "The share is not complete."
+ALL_REFUSED = "Nobody could be given a share."
+NOBODY = "There is nobody in this circle yet."
 FAILING = "failing"  # beside the states of shares: on its way, and could not be delivered yet
 
 Row = sa.Row[Any]
@@ -66,7 +69,7 @@ def offer(
     if not circle.members:
         wrong.append(FieldError("circle", "EMPTY"))
     if wrong:
-        raise Invalid("There is nobody in this circle yet." if not circle.members else INCOMPLETE, fields=wrong)
+        raise Invalid(INCOMPLETE if circle.members else NOBODY, fields=wrong)
     kept = asdict(terms) | {"permissions": bounds.granted_by(terms.permissions)}
     batch_id = tx.id()
     named = {"id": batch_id, "owner": owner, "circle": circle.id, "name": circle.name}
@@ -156,7 +159,7 @@ def _share(tx: Tx, batch_id: str, people: Sequence[Row], own_address: Address, p
                 error.record(tx)
             refused.append({"shareWith": person.address, "message": error.message})
     if len(refused) == len(people):
-        raise Conflict(" ".join(["Nobody could be given a share.", *(_reason(who) for who in refused)]))
+        raise Conflict(Sentence.joined([ALL_REFUSED, *(_reason(who) for who in refused)]))
     tx.run(batches.update().where(batches.c.id == batch_id).values(refused=[*batch.refused, *refused]))
 
 
@@ -168,8 +171,8 @@ def _share_with(tx: Tx, batch: Row, address: Address, own_address: Address, path
     shares.offer(tx, **where, share_with=address, terms=terms, batch=batch.id)
 
 
-def _reason(who: Mapping[str, str]) -> str:
-    return f"{who['shareWith']}: {who['message']}"
+def _reason(who: Mapping[str, str]) -> Sentence:
+    return Sentence("{who}: {reason}", who=who["shareWith"], reason=who["message"])
 
 
 def _new(tx: Tx, batch: Row, members: tuple[Row, ...], path: str) -> tuple[Row, ...]:

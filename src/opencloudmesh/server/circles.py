@@ -36,7 +36,7 @@ def create(tx: Tx, account: str, name: str) -> Circle:
     """A new circle, with nobody in it. Raises `Invalid`, `Conflict` where one is called so."""
     known = listing(tx, account)
     if len(known) >= MAX_CIRCLES:
-        raise Conflict(f"You can have at most {MAX_CIRCLES} circles.")
+        raise Conflict("You can have at most {most} circles.", most=MAX_CIRCLES)
     circle_id = tx.id()
     values = {"id": circle_id, "account": account, "name": _free_name(name, known), "created": tx.now}
     tx.run(circles.insert().values(**values))
@@ -80,7 +80,7 @@ def add(tx: Tx, account: str, circle_id: str, contact_id: str) -> Circle:
     """
     circle, contact = get(tx, account, circle_id), contacts.get(tx, account, contact_id)
     if contact.id not in {member.id for member in circle.members} and len(circle.members) >= MAX_MEMBERS:
-        raise Conflict(f"A circle has at most {MAX_MEMBERS} people.")
+        raise Conflict("A circle has at most {most} people.", most=MAX_MEMBERS)
     tx.insert_new(circle_members, {"circle": circle.id, "contact": contact.id})
     return get(tx, account, circle_id)
 
@@ -114,5 +114,5 @@ def _free_name(name: str, known: list[Circle]) -> str:
     if not name or len(name) > MAX_NAME or not name.isprintable() or "@" in name:
         raise Invalid("A circle has a name without @, in one line.", fields=[FieldError("name", "INVALID")])
     if name.casefold() in {circle.name.casefold() for circle in known}:
-        raise Conflict(f"There is a circle {name!r} already.")
+        raise Conflict("There is a circle {name!r} already.", name=name)
     return name

@@ -59,7 +59,7 @@ def _flag(text: str) -> bool:
 def _number(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not text.strip().isdecimal() or not low <= int(text) <= high:
-            raise Invalid(f"Write a whole number from {low} to {high}.")
+            raise Invalid("Write a whole number from {low} to {high}.", low=low, high=high)
         return int(text)
 
     return read
@@ -68,7 +68,7 @@ def _number(low: int, high: int) -> Callable[[str], int]:
 def _one_of(*words: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in words:
-            raise Invalid(f"Write one of: {', '.join(words)}.")
+            raise Invalid("Write one of: {words}.", words=", ".join(words))
         return text
 
     return read
@@ -365,12 +365,12 @@ def _is_told(setting: Setting) -> bool:
 def _value(name: str, value: Any, source: str) -> Any:
     setting = BY_NAME.get(name)
     if setting is None:
-        raise Invalid(f"There is no setting {name!r} (in {source}).")
+        raise Invalid("There is no setting {name!r} (in {source}).", name=name, source=source)
     text = str(value).lower() if isinstance(value, bool) else str(value)
     try:
         return setting.read(text)
     except Invalid as error:
-        raise Invalid(f"{name} (from {source}): {error.message}") from None
+        raise Invalid("{name} (from {source}): {reason}", name=name, source=source, reason=error.message) from None
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -379,7 +379,7 @@ def _read_file(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"{path.name} is not valid TOML: {error}.") from None
+        raise Invalid("{file} is not valid TOML: {reason}.", file=path.name, reason=error) from None
 
 
 def _database_url(url: str | None, data: Path) -> str:

@@ -23,6 +23,7 @@ from opencloudmesh.protocol.errors import (
     TooManyRequests,
 )
 from opencloudmesh.protocol.protocols import MUST_USE_MFA
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import news, outbox, received
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import copies
@@ -142,7 +143,7 @@ def unfold(tx: Tx, row: Row, name: str, children: Sequence[Item]) -> None:
     """A folder was made by that name; what is in it is to be copied too. Raises `Invalid` for too much."""
     there = tx.one(sa.select(sa.func.count().label("number")).where(copies.c.job == row.job))
     if there is not None and there.number + len(children) > MAX_FILES:
-        raise Invalid(f"There is too much in it: more than {MAX_FILES} files and folders.")
+        raise Invalid("There is too much in it: more than {most} files and folders.", most=MAX_FILES)
     share = received.get(tx, row.received)
     place = f"{row.folder}/{name}".lstrip("/")
     for child in children:
@@ -249,5 +250,5 @@ def _insert(tx: Tx, share: Row, values: dict[str, Any]) -> None:
 def _change(tx: Tx, row: Row, event: str, **values: Any) -> None:
     state = TRANSITIONS.get((row.state, event))
     if state is None:
-        raise Conflict(f"A copy that is {row.state} cannot be {event}.")
+        raise Conflict("A copy that is {state} cannot be {event}.", state=Sentence(row.state), event=Sentence(event))
     tx.run(copies.update().where(copies.c.id == row.id).values(state=state, changed=tx.now, **values))

@@ -116,10 +116,10 @@ class Copier:
             raise Unavailable("Not all of it has come yet; it goes on later.")
         after = await tree.look(row.source)
         if (after.etag, after.size) != (entry.etag, entry.size):
-            raise Unavailable(f"It was changed at {row.host} while it was copied.")
+            raise Unavailable("It was changed at {host} while it was copied.", host=row.host)
         if checksum is not None and not await asyncio.to_thread(_holds, file, *checksum):
             await asyncio.to_thread(partials.discard, row.id)
-            raise BadAnswer(f"What {row.host} sent is damaged: its checksum does not hold.")
+            raise BadAnswer("What {host} sent is damaged: its checksum does not hold.", host=row.host)
         await self._take_in(row, account, file, entry)
 
     async def _append(self, row: Row, content: Content, offset: int, size: int) -> None:

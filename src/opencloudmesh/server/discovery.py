@@ -24,6 +24,7 @@ from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import BadAnswer, Invalid, PeerAway, PeerError, SignatureError, Unreachable
 from opencloudmesh.protocol.keys import PublicKey, from_pem, parse_jwks
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.protocol.signatures import Claim
 from opencloudmesh.server import peers
 from opencloudmesh.server.database import Database
@@ -89,7 +90,7 @@ class Lookup:
         if row is not None and row.document is not None and row.document_until > now and not fresh:
             return Discovery.read(row.document, row.base_url)
         if row is not None and row.retry_at > now:
-            raise Unreachable(row.error or f"{host} did not answer.")
+            raise Unreachable(row.error or Sentence("{host} did not answer.", host=host))
         return await self._once("document " + host, lambda: self._ask(host), _unless_known(row, asker))
 
     async def keys(self, claim: Claim, *, fresh: bool = False, asker: str | None = None) -> tuple[PublicKey, ...]:

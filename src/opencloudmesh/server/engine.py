@@ -31,7 +31,7 @@ def open_engine(url: str, *, read_only: bool = False) -> sa.Engine:
         case "postgresql":
             return _postgresql(parsed.set(drivername="postgresql+psycopg"), read_only)
         case other:
-            raise Invalid(f"The database is sqlite:// or postgresql://, and not {other}://.")
+            raise Invalid("The database is sqlite:// or postgresql://, and not {other}://.", other=other)
 
 
 def is_fault(error: BaseException) -> bool:

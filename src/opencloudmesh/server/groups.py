@@ -40,7 +40,7 @@ def get(tx: Tx, group_id: str) -> Group:
     """The group. Raises `NotFound`."""
     row = tx.one(sa.select(groups).where(groups.c.id == group_id))
     if row is None:
-        raise NotFound(f"There is no group {group_id!r}.")
+        raise NotFound("There is no group {group!r}.", group=group_id)
     return Group(row.id, row.name, tuple(account.id for account in accounts.in_group(tx, group_id)))
 
 
@@ -63,7 +63,7 @@ def join(tx: Tx, group_id: str, account_id: str) -> Group:
     if account.id in group.members:
         return group
     if len(group.members) >= MAX_MEMBERS:
-        raise Conflict(f"A group has at most {MAX_MEMBERS} members.")
+        raise Conflict("A group has at most {most} members.", most=MAX_MEMBERS)
     tx.run(memberships.insert().values(group=group.id, account=account.id, joined=tx.now))
     for row in _offered(tx, group_id):
         _offer_too(tx, row, account_id)
@@ -76,7 +76,7 @@ def leave(tx: Tx, group_id: str, account_id: str) -> Group:
     The sender hears of it when they were the last who had not declined. Raises `NotFound`, also for who was not in it.
     """
     if account_id not in get(tx, group_id).members:
-        raise NotFound(f"{account_id} is not in the group {group_id}.")
+        raise NotFound("{user} is not in the group {group}.", user=account_id, group=group_id)
     of_theirs = (memberships.c.group == group_id, memberships.c.account == account_id)
     tx.run(memberships.delete().where(*of_theirs))
     for row in received.listing(tx, account_id):

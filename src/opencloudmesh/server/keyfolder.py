@@ -88,7 +88,9 @@ def index(folder: Path) -> tuple[Entry, ...]:
     except FileNotFoundError:
         return _without_index(folder)
     except (ValueError, TypeError, KeyError):
-        raise Invalid(f"{FOLDER}/{INDEX} is not what this server wrote. Put it back from a backup.") from None
+        raise Invalid(
+            "{file} is not what this server wrote. Put it back from a backup.", file=f"{FOLDER}/{INDEX}"
+        ) from None
 
 
 def write_index(folder: Path, entries: Sequence[Entry]) -> None:
@@ -116,16 +118,19 @@ def read(folder: Path, entry: Entry, kid: str, passphrase: str) -> SigningKey:
     try:
         pem, is_encrypted = path.read_text(), _is_encrypted(path)
     except FileNotFoundError:
-        raise Invalid(f"{_shown(path)} is missing. Put it back from a backup, or `ocm keys revoke {kid}`.") from None
+        raise Invalid(
+            "{file} is missing. Put it back from a backup, or `ocm keys revoke {kid}`.", file=_shown(path), kid=kid
+        ) from None
     except UnicodeDecodeError:
-        raise Invalid(f"{_shown(path)} is not a private key.") from None
+        raise Invalid("{file} is not a private key.", file=_shown(path)) from None
     if is_encrypted and not passphrase:
-        raise Invalid(f"The keys of this server are encrypted: set {VARIABLE}.")
+        raise Invalid("The keys of this server are encrypted: set {variable}.", variable=VARIABLE)
     try:
         return SigningKey.from_private_pem(kid, pem, passphrase if is_encrypted else "")
     except Invalid:
-        said = f"{VARIABLE} does not open {_shown(path)}." if is_encrypted else f"{_shown(path)} is not a private key."
-        raise Invalid(said) from None
+        if not is_encrypted:
+            raise Invalid("{file} is not a private key.", file=_shown(path)) from None
+        raise Invalid("{variable} does not open {file}.", variable=VARIABLE, file=_shown(path)) from None
 
 
 def write_new(folder: Path, entry: Entry, passphrase: str) -> None:
@@ -145,7 +150,7 @@ def check_passphrase(folder: Path, entries: Sequence[Entry], passphrase: str) ->
         if not has(folder, entry):
             continue
         if passphrase and not _is_encrypted(folder / entry.file):
-            raise Invalid(f"The keys are not encrypted yet: start the server with {VARIABLE} first.")
+            raise Invalid("The keys are not encrypted yet: start the server with {variable} first.", variable=VARIABLE)
         read(folder, entry, entry.name, passphrase)
 
 
@@ -192,7 +197,7 @@ def _has_later(folder: Path) -> bool:
 def _without_index(folder: Path) -> tuple[Entry, ...]:
     """Before the first rotation there is one key of each kind, as old as its file."""
     if _has_later(folder):
-        raise Invalid(f"{FOLDER}/{INDEX} is missing. Put it back from a backup.")
+        raise Invalid("{file} is missing. Put it back from a backup.", file=f"{FOLDER}/{INDEX}")
     found: list[Entry] = []
     for kind in KINDS:
         path = folder / f"{kind}.pem"
@@ -219,7 +224,7 @@ def _encrypt(path: Path, passphrase: str) -> None:
     try:
         key = SigningKey.from_private_pem("", path.read_text())
     except (Invalid, UnicodeDecodeError):
-        raise Invalid(f"{_shown(path)} is not a private key.") from None
+        raise Invalid("{file} is not a private key.", file=_shown(path)) from None
     _write(path, key.private_pem(passphrase), (times.st_atime_ns, times.st_mtime_ns))
     log.info("%s is encrypted now", _shown(path))
 

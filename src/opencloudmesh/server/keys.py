@@ -144,8 +144,7 @@ class Keyring:
             try:
                 self._read()
             except (Invalid, OSError) as error:
-                said = "The keys of this server cannot be read at the moment."
-                raise Unavailable(said, detail=str(error)) from error
+                raise Unavailable("The keys of this server cannot be read at the moment.", detail=str(error)) from error
             self._mark = mark  # if it has changed again meanwhile, that is seen at the next use
             log.info("the keys have changed")
         return survey(self._entries, self._public_url, self._clock())
@@ -154,7 +153,7 @@ class Keyring:
         entries = _present(self._folder, keyfolder.index(self._folder))
         found = survey(entries, self._public_url, self._clock())
         if {key.entry.kind for key in found if key.state == "current"} != set(keyfolder.KINDS):
-            raise Invalid(f"{keyfolder.FOLDER}/{keyfolder.INDEX} names no key that could sign.")
+            raise Invalid("{file} names no key that could sign.", file=f"{keyfolder.FOLDER}/{keyfolder.INDEX}")
         self._keys = {
             key.entry: keyfolder.read(self._folder, key.entry, key.kid, self._passphrase)
             for key in found
@@ -204,9 +203,9 @@ def revoke(data: Path, public_url: str, named: str, now: int, passphrase: str = 
     with _changing(data, public_url, now) as (folder, keys):
         found = next((key for key in keys if named in (key.kid, key.entry.name)), None)
         if found is None:
-            raise NotFound(f"There is no key {named}.")
+            raise NotFound("There is no key {named}.", named=named)
         if found.state in ENDED:
-            raise NotFound(f"The key {named} is in use no more.")
+            raise NotFound("The key {named} is in use no more.", named=named)
         ended, made = [found.entry], list[Entry]()
         if found.state == "current":
             kind = found.entry.kind

@@ -27,6 +27,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
+from opencloudmesh.protocol.sentences import Sentence
+
 FOLDER = Path(__file__).parent / "locale"
 ENGLISH = "en"
 NAMES = {ENGLISH: "English", "de": "Deutsch", "fr": "Français"}
@@ -54,6 +56,8 @@ def language() -> str:
 
 def _(text: str) -> str:
     """The text in the language that is being spoken."""
+    if isinstance(text, Sentence):
+        return text.spoken(_texts(language()).gettext)
     return _texts(language()).gettext(text) if text else ""
 
 

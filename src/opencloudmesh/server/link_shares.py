@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, TooManyRequests
 from opencloudmesh.protocol.protocols import READ
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import audit, contacts, links, news, policy, reports, shares
 from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.database import Tx
@@ -67,7 +68,7 @@ def _admit(tx: Tx, link: Row, address: Address) -> None:
     """Raises `Denied`. An answer that depended on whom the owner knows would tell strangers."""
     decision = policy.decide(tx, "out", address.host, account="", address="")
     if decision.trust is None:
-        reason = f"This cloud does not share with {address.host} by a link."
+        reason = Sentence("This cloud does not share with {host} by a link.", host=address.host)
         raise policy.Denied(reason, "share", "out", host=address.host, account=link.account, who=str(address))
 
 

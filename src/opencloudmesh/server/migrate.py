@@ -36,7 +36,10 @@ def upgrade(url: str) -> None:
         revision = _revision(connection)
         config = _config(connection=connection)
         if revision not in {None, *(step.revision for step in ScriptDirectory.from_config(config).walk_revisions())}:
-            raise OcmError(f"The database is of a newer release (revision {revision}): install that one, or a later.")
+            raise OcmError(
+                "The database is of a newer release (revision {revision}): install that one, or a later.",
+                revision=revision,
+            )
         command.upgrade(config, "head")
         if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
             raise OcmError("The database refers to rows that do not exist; it was left as it was.")

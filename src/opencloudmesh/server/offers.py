@@ -51,13 +51,12 @@ def receive(
     Raises `Denied` for one whom the policy does not let through, `Invalid` naming the field, `NotSupported` for what
     cannot be used here, `Conflict` for other content under a providerId that is taken.
     """
-    if share.share_type not in accounts.SHARE_TYPES:
-        raise NotSupported(f"The share type {share.share_type!r} is not supported here.")
-    if share.resource_type not in RESOURCE_TYPES:
-        raise NotSupported(f"The resource type {share.resource_type!r} is not supported here.")
+    _check_types(share)
     access, parts = share.protocols.access, share.protocols.others(plain_http=plain_http)
     if access is None and not parts:
-        raise NotSupported(f"Of the share's protocols ({', '.join(share.protocols.names)}) none can be used here.")
+        raise NotSupported(
+            "Of the share's protocols ({names}) none can be used here.", names=", ".join(share.protocols.names)
+        )
     if MUST_USE_MFA in demanded(share) and not enforce_mfa:
         raise NotSupported("This cloud does not promise that people here have passed a second factor.")
     recipient, trusts = _recipient(tx, share, own_host, verified)
@@ -82,6 +81,15 @@ def receive(
         }
         rows = [received.offer_to(tx, stored, account, trust) for account, trust in trusts.items()]
     return rows[0], recipient
+
+
+def _check_types(share: NewShare) -> None:
+    """Raises `NotSupported`."""
+    if share.share_type not in accounts.SHARE_TYPES:
+        raise NotSupported("The share type {share_type!r} is not supported here.", share_type=share.share_type)
+    if share.resource_type not in RESOURCE_TYPES:
+        kind = share.resource_type
+        raise NotSupported("The resource type {resource_type!r} is not supported here.", resource_type=kind)
 
 
 def kept(

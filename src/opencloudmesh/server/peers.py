@@ -122,7 +122,7 @@ def ask_again(tx: Tx, host: str) -> None:
 def forget(tx: Tx, host: str, *, by: str = "") -> None:
     """Everything about a peer; it is met anew. Raises `NotFound`."""
     if not lose(tx, host):
-        raise NotFound(f"{host} is not known.")
+        raise NotFound("{host} is not known.", host=host)
     audit.record(tx, "peer", "here", host=host, reason="forgotten", by=by)
 
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import audit, contacts, directories, peers
 from opencloudmesh.server.audit import Direction
 from opencloudmesh.server.database import Tx
@@ -134,9 +135,14 @@ def put(tx: Tx, name: str, words: tuple[str, ...], *, by: str = "") -> None:
     """The operator decides. No words: nobody. Raises `NotFound`, `Invalid`."""
     knob = KNOBS.get(name)
     if knob is None:
-        raise NotFound(f"The policy has no {name!r}; it has {', '.join(KNOBS)}.")
+        raise NotFound("The policy has no {name!r}; it has {names}.", name=name, names=", ".join(KNOBS))
     if not set(words) <= set(knob.words) or (knob.one and len(words) != 1):
-        raise Invalid(f"Write {'one' if knob.one else 'any'} of: {', '.join(knob.words)}.")
+        known = ", ".join(knob.words)
+        raise (
+            Invalid("Write one of: {words}.", words=known)
+            if knob.one
+            else Invalid("Write any of: {words}.", words=known)
+        )
     tx.upsert(policy, {"name": name}, {"value": list(dict.fromkeys(words))})
     audit.record(tx, "policy", "here", reason=f"{name}: {', '.join(words) or 'nobody'}", by=by)
 
@@ -148,14 +154,21 @@ def decide(tx: Tx, direction: Direction, host: str, *, account: str, address: st
         return Decision(None, _denial(host))
     known = contacts.standing(tx, account, address)
     if known.blocked:
-        return Decision(None, f"{address} is blocked here.")
+        return Decision(None, _blocked(address))
     if said is not None:
         return Decision(ALLOWED)
     wanted = current(tx).grounds(direction)
     for ground in GROUNDS:
         if ground in wanted and _holds(tx, ground, host, invited or known.invited):
             return Decision(ground)
-    return Decision(None, f"{host} is not among the servers with which this cloud shares{_way_in(wanted)}.")
+    if INVITED in wanted:
+        return Decision(
+            None,
+            Sentence(
+                "{host} is not among the servers with which this cloud shares; exchange an invite first.", host=host
+            ),
+        )
+    return Decision(None, Sentence("{host} is not among the servers with which this cloud shares.", host=host))
 
 
 def admit(
@@ -191,7 +204,7 @@ def admit_offer(
             if rule_for(tx, named.host).said("in") == DENY:
                 raise Denied(_denial(named.host), "share", "in", **who)
             if contacts.standing(tx, account, str(named)).blocked:
-                raise Denied(f"{named} is blocked here.", "share", "in", **who)
+                raise Denied(_blocked(str(named)), "share", "in", **who)
     return admit(tx, "share", "in", sender.host, account=account, address=str(sender), verified=verified)
 
 
@@ -220,7 +233,7 @@ def check_unsigned(tx: Tx, host: str) -> None:
     """For an unsigned message that is known by a share's secret to be from `host`. Raises `Unauthenticated`."""
     mode, peer = signatures_of(tx, host), peers.get(tx, host)
     if mode == REQUIRED or (mode == EXPECTED and peer is not None and peer.signs):
-        raise Unauthenticated(f"{host} signs its messages, and this one is not signed.")
+        raise Unauthenticated("{host} signs its messages, and this one is not signed.", host=host)
 
 
 def _words(knob: Knob, stored: Any) -> tuple[str, ...]:
@@ -236,9 +249,9 @@ def _holds(tx: Tx, ground: str, host: str, invited: bool) -> bool:
     return ground != INVITED or invited
 
 
-def _denial(host: str) -> str:
-    return f"The operator of this cloud does not allow contact with {host}."
+def _denial(host: str) -> Sentence:
+    return Sentence("The operator of this cloud does not allow contact with {host}.", host=host)
 
 
-def _way_in(wanted: frozenset[str]) -> str:
-    return "; exchange an invite first" if INVITED in wanted else ""
+def _blocked(address: str) -> Sentence:
+    return Sentence("{address} is blocked here.", address=address)

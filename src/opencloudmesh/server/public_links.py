@@ -17,15 +17,14 @@ from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import BadAnswer, FieldError, Forbidden, Invalid, NotFound, OcmError, Refused
 from opencloudmesh.protocol.protocols import READ
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import audit, links_elsewhere, listings, policy, received
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 
 PER_MINUTE = 20  # links of one person
 PREFIX = 8  # characters of a token that stand for it where guesses at its password are counted
-
-
-ASK_THEM = "You can ask the one who gave you the link to share it with your address."
+ASK_THEM = Sentence("You can ask the one who gave you the link to share it with your address.")
 
 
 class Taken(NamedTuple):
@@ -81,7 +80,9 @@ async def _ask(
         return False
     except Refused as error:
         if error.peer_status == 400:
-            raise Forbidden(f"{error.message} Is the password right, and does the link still lead anywhere?") from None
+            raise Forbidden(
+                "{reason} Is the password right, and does the link still lead anywhere?", reason=error.message
+            ) from None
         return False
     return True
 
@@ -98,9 +99,10 @@ async def _look(
     except (NotFound, Refused) as error:
         if isinstance(error, Refused) and error.peer_status != 401:
             raise
-        why = "its password is another" if password else "it has a password"
-        told = f"{link.host} does not open this link: {why}, or it has ended. {ASK_THEM}"
-        raise Forbidden(told) from None
+        why = Sentence("its password is another") if password else Sentence("it has a password")
+        raise Forbidden(
+            "{host} does not open this link: {why}, or it has ended. {hint}", host=link.host, why=why, hint=ASK_THEM
+        ) from None
     if READ not in root.permissions:
         raise Forbidden("This link shows nothing that could be taken: one can only upload by it.")
     return {**listings.root_columns(root, link=True), "access": {"url": way.root_url, "scheme": way.scheme}}
@@ -109,7 +111,12 @@ async def _look(
 def _told(error: OcmError, host: str) -> OcmError:
     """What went wrong, for the person."""
     if isinstance(error, (Refused, BadAnswer)):
-        return BadAnswer(f"{host} does not give away what is behind its links. {ASK_THEM}", detail=error.message)
+        return BadAnswer(
+            "{host} does not give away what is behind its links. {hint}",
+            host=host,
+            hint=ASK_THEM,
+            detail=error.message,
+        )
     return error
 
 

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Conflict, NotFound
 from opencloudmesh.protocol.notifications import SHARE_ACCEPTED, SHARE_DECLINED
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import audit, bounds, contacts, locks, news, outbox, passing_on, properties
 from opencloudmesh.server.bounds import LINK
 from opencloudmesh.server.database import Tx
@@ -296,7 +297,7 @@ def _tell(tx: Tx, row: Row, kind: str) -> None:
 def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
     state = TRANSITIONS.get((row.state, event))
     if state is None:
-        raise Conflict(f"A share that is {row.state} cannot be {event}.")
+        raise Conflict("A share that is {state} cannot be {event}.", state=Sentence(row.state), event=Sentence(event))
     tx.run(received.update().where(received.c.id == row.id).values(state=state, changed=tx.now, **values))
     if event != "changed":
         news.settled(tx, row.account, row.id)

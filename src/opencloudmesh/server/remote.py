@@ -155,7 +155,9 @@ class RemoteTree:
         await self._changed(path)
         entry = await self.look(path)
         if entry.size != sent:  # PHP behind FastCGI loses bodies that do not announce their length
-            raise BadAnswer(f"{self._row.host} did not keep the whole file.", detail=f"{entry.size} of {sent} bytes")
+            raise BadAnswer(
+                "{host} did not keep the whole file.", host=self._row.host, detail=f"{entry.size} of {sent} bytes"
+            )
         return entry, new
 
     async def touch(self, path: str, modified_ns: int) -> Entry:
@@ -310,7 +312,7 @@ class RemoteTree:
         began = loop.time()
         failures, wait = await database.read(partial(_circuit, host))
         if wait > 0:
-            raise PeerAway(f"{host} does not answer at the moment.", retry_after=wait)
+            raise PeerAway("{host} does not answer at the moment.", host=host, retry_after=wait)
         try:
             answer = await ask()
         except Unreachable as error:
@@ -330,7 +332,7 @@ class RemoteTree:
         try:
             if not done:
                 await self._failed(f"{self._row.host} did not answer in time.")
-                raise PeerAway(f"{self._row.host} did not answer in time.", retry_after=5)
+                raise PeerAway("{host} did not answer in time.", host=self._row.host, retry_after=5)
             return task.result()
         except (Unavailable, BadAnswer):
             before = await self._reach.database.read(seen)

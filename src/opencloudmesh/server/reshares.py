@@ -176,7 +176,7 @@ def _children(parent: Row) -> sa.Select[Any]:
 def _refuse_back(address: Address, who: Address) -> None:
     """However their servers spell them. Raises `Conflict`."""
     if (address.host, address.person) == (who.host, who.person):
-        raise Conflict(f"{address} has it already: nothing is shared back to where it came from.")
+        raise Conflict("{address} has it already: nothing is shared back to where it came from.", address=address)
 
 
 def _refuse_too_many(tx: Tx, parent: Row) -> None:

@@ -66,7 +66,7 @@ def get(tx: Tx, pattern: str) -> Row:
     """What is said of a pattern, as it is stored. Raises `NotFound`."""
     row = tx.one(sa.select(rules).where(rules.c.pattern == pattern))
     if row is None:
-        raise NotFound(f"There is no rule about {pattern}.")
+        raise NotFound("There is no rule about {pattern}.", pattern=pattern)
     return row
 
 
@@ -88,7 +88,7 @@ def drop(tx: Tx, pattern: str, *, by: str = "") -> str:
     """Nothing is said of it any more. Raises `NotFound`, `Invalid`."""
     name = normalise(pattern)
     if tx.run(rules.delete().where(rules.c.pattern == name)).rowcount == 0:
-        raise NotFound(f"There is no rule about {name}.")
+        raise NotFound("There is no rule about {name}.", name=name)
     audit.record(tx, "policy", "here", host=name, reason="no rule any more", by=by)
     return name
 

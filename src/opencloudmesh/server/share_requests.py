@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from opencloudmesh.protocol.address import Address, normalise_host
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, TooManyRequests
 from opencloudmesh.protocol.protocols import READ
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.protocol.share_requests import ShareRequest
 from opencloudmesh.server import accounts, audit, links, news, policy, shares
 from opencloudmesh.server.bounds import Terms
@@ -273,7 +274,7 @@ def _store(tx: Tx, account: str, wish: Wish, address: Address, verified: str) ->
 def _change(tx: Tx, row: Row, event: str, **values: Any) -> Row:
     state = TRANSITIONS.get((row.state, event))
     if state is None:
-        raise Conflict(f"A request that is {row.state} cannot be {event}.")
+        raise Conflict("A request that is {state} cannot be {event}.", state=Sentence(row.state), event=Sentence(event))
     tx.run(requests.update().where(requests.c.id == row.id).values(state=state, **values))
     news.settled(tx, row.account, row.id)
     changed = get(tx, row.id)

@@ -1,9 +1,8 @@
 """What our users offer to people elsewhere: the life of an outgoing share.
 
 The secret opens the resource while the share is in one of `LIVE`; permissions are evaluated here, on the owner's
-side, at every access. Telling the peer is part of each change (outbox).
-
-A reshare is never wider than what it passes on (`bounds`), and ends with it, in the same transaction.
+side, at every access. Telling the peer is part of each change (outbox). A reshare is never wider than what it passes
+on (`bounds`), and ends with it, in the same transaction.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFoun
 from opencloudmesh.protocol.notifications import SHARE_ACCEPTED, SHARE_DECLINED
 from opencloudmesh.protocol.obligations import check_share_type
 from opencloudmesh.protocol.protocols import MUST_USE_MFA, WRITE
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import audit, bounds, contacts, locks, news, notices, outbox, peers, policy
 from opencloudmesh.server.accounts import USER
 from opencloudmesh.server.bounds import TO_READ, Bounds, Terms
@@ -283,7 +283,7 @@ def try_again(tx: Tx, share_id: str) -> None:
     if row.state != FAILED:
         return
     if is_shared(tx, row.owner, row.path, Address.parse(row.share_with)):
-        raise Conflict(f"This is shared with {row.share_with} anew.")
+        raise Conflict("This is shared with {share_with} anew.", share_with=row.share_with)
     _change(tx, row, "retried", error=None)
     news.take_back(tx, row.owner, news.FAILED, row.id)
 
@@ -329,7 +329,7 @@ def _check_recipient(tx: Tx, owner: str, path: str, resource_type: str, share_wi
     if peer is not None:
         check_share_type(peer, share_type, resource_type)
     if is_shared(tx, owner, path, share_with, share_type):
-        raise Conflict(f"This is shared with {share_with} already.")
+        raise Conflict("This is shared with {share_with} already.", share_with=share_with)
 
 
 def _store(tx: Tx, row: dict[str, Any], ask: str) -> Row:
@@ -367,7 +367,7 @@ def _children(tx: Tx, row: Row) -> Sequence[Row]:
 def _change(tx: Tx, row: Row, event: str, *, says: str | None = None, **values: Any) -> Row:
     state = TRANSITIONS.get((row.state, event))
     if state is None:
-        raise Conflict(f"A share that is {row.state} cannot be {event}.")
+        raise Conflict("A share that is {state} cannot be {event}.", state=Sentence(row.state), event=Sentence(event))
     if state not in LIVE:
         values["failing_since"] = None  # nothing is tried any more
     tx.run(shares.update().where(shares.c.id == row.id).values(state=state, changed=tx.now, **values))

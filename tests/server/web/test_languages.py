@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from contextlib import closing
+from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
-from tests.texts import texts, translated
+from tests.server.offices import Office
+from tests.texts import ENGLISH_ONLY, PACKAGE, SENTENCES, texts, translated
 
 from opencloudmesh.protocol.errors import NotFound
-from opencloudmesh.server import config, languages, news
-from opencloudmesh.server.languages import plural, size, speaking, when
+from opencloudmesh.protocol.sentences import Sentence
+from opencloudmesh.server import config, digests, languages, news
+from opencloudmesh.server.languages import _, plural, size, speaking, when
+from opencloudmesh.server.schema import batches
 from opencloudmesh.server.web.pages.visits import Look
 
 OURS = config.load({"data": ".", "public_url": "https://ours.example"}, environment={})
 OTHERS = sorted(set(languages.NAMES) - {languages.ENGLISH})
-PLACE = re.compile(r"%\(\w+\)s|\{\w*\}")
+PLACE = re.compile(r"%\((\w+)\)s|\{(\w*)(?:!r)?\}")
 TAG = re.compile(r"<[^>]*>")
 
 
@@ -95,6 +101,60 @@ def test_every_text_is_translated_with_the_same_places_and_tags_in_it(language):
             assert said, f"not translated into {language}: {text}"
             assert sorted(PLACE.findall(said)) == sorted(PLACE.findall(meant)), said
             assert sorted(TAG.findall(said)) == sorted(TAG.findall(meant)), said
+
+
+def test_the_sentence_of_every_error_is_among_the_texts():
+    known = {message.id for message in texts()}
+    wrong = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if any(path.is_relative_to(PACKAGE / folder.rstrip("/*")) for folder in ENGLISH_ONLY):
+            continue
+        tree = ast.parse(path.read_text())
+        written = {name for name, value in _assigned(tree) if isinstance(value, (ast.Constant, ast.JoinedStr))}
+        module = import_module(".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts))
+        for line, said in _sentences(tree):
+            if isinstance(said, ast.Constant):
+                found = said.value in known
+            elif isinstance(said, ast.Name):
+                value = getattr(module, said.id, None)
+                found = value in known or (value is None and said.id not in written)
+            else:  # made of parts: give it a sentence with {places}, and what is put there by name
+                found = not isinstance(said, (ast.JoinedStr, ast.BinOp))
+            wrong += [] if found else [f"{path.name}:{line} {ast.unparse(said)}"]
+    assert wrong == []
+
+
+def _sentences(tree):
+    """What errors, and sentences, are made of: the line and the expression. It may be one or the other."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SENTENCES and node.args:
+            said = node.args[0]
+            for each in (said.body, said.orelse) if isinstance(said, ast.IfExp) else (said,):
+                yield node.lineno, each
+
+
+def _assigned(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            yield from ((target.id, node.value) for target in node.targets if isinstance(target, ast.Name))
+
+
+def test_what_went_wrong_is_said_in_the_language_of_whoever_reads_it(database_url):
+    reason = Sentence("it took too long")
+    said = Sentence("{peer} did not answer: {reason}.", peer="{x}.example", reason=reason)
+    row = {"id": "b", "owner": "einstein", "circle": "c", "name": "n", "terms": {}, "created": 1}
+    office = Office(database_url)
+    with closing(office.database):
+        office.do(digests.sent, "einstein", "mail", 0, said)
+        office.do(digests.sent, "lise", "mail", 0, '\x02["{0.__class__}", {"x": 1}]')
+        office.do(lambda tx: tx.run(batches.insert().values(**row, refused=[{"shareWith": "x", "message": said}])))
+        stored = office.see(digests.choice, "einstein").mail_error
+        (batch,) = office.all(batches)
+        assert office.see(digests.choice, "lise").mail_error == '["{0.__class__}", {"x": 1}]'
+    for kept in (stored, batch.refused[0]["message"]):
+        assert kept == said == "{x}.example did not answer: it took too long."
+        with speaking("de"):
+            assert _(kept) == "{x}.example hat nicht geantwortet: es hat zu lange gedauert."
 
 
 def test_a_number_of_things_is_said_in_the_grammar_of_the_language():

@@ -244,11 +244,11 @@ def _component(item: Any) -> Component:
 
 def _dictionary(text: str, name: str) -> dict[str, Any]:
     def refuse(key: str, context: str) -> NoReturn:
-        raise SignatureError(f"{name} says the same thing twice.", detail=f"{context} {key}")
+        raise SignatureError("{name} says the same thing twice.", name=name, detail=f"{context} {key}")
 
     try:
         parsed = http_sf.parse(text.encode("ascii"), tltype="dictionary", on_duplicate_key=refuse)
     except ValueError as error:
-        raise SignatureError(f"{name} is not understood.", detail=str(error)) from None
+        raise SignatureError("{name} is not understood.", name=name, detail=str(error)) from None
     assert isinstance(parsed, dict)
     return parsed

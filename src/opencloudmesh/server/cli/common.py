@@ -120,7 +120,7 @@ def typed_password(variable: str) -> str:
     if given is not None:
         return given
     if not sys.stdin.isatty():
-        raise Invalid(f"Set the password in {variable}.")
+        raise Invalid("Set the password in {variable}.", variable=variable)
     first = getpass.getpass("Password: ")
     if first != getpass.getpass("Again: "):
         raise Invalid("The two passwords differ.")

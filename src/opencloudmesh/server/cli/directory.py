@@ -82,7 +82,7 @@ def directory_key(file: Path) -> None:
     key = SigningKey("", "ed25519", ed25519.Ed25519PrivateKey.generate())
     public = file.with_name(file.name + ".pub")
     if file.exists() or public.exists():
-        raise Conflict(f"{file} or {public} is there already.")
+        raise Conflict("{file} or {public} is there already.", file=file, public=public)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as secret:
         secret.write(key.private_pem())
     public.write_text(key.public_pem())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, false
 
-from opencloudmesh.server.schema.tables import metadata
+from opencloudmesh.server.schema.tables import Said, metadata
 
 # What has to be told to peers: written in the same transaction as the change it is about.
 outbox = Table(
@@ -18,7 +18,7 @@ outbox = Table(
     Column("state", String(16), nullable=False),  # due | given-up
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("due", BigInteger, nullable=False),
-    Column("error", Text),
+    Column("error", Said),
     Column("created", BigInteger, nullable=False),
     Index(None, "state", "due"),
     Index(None, "subject"),
@@ -40,7 +40,7 @@ peers = Table(
     Column("failures", Integer, nullable=False, server_default="0"),  # in a row
     Column("failing_since", BigInteger),
     Column("retry_at", BigInteger, nullable=False, server_default="0"),  # the circuit is open until then
-    Column("error", Text),
+    Column("error", Said),
     Column("last_contact", BigInteger),
     Column("first_keys", JSON),  # thumbprints of the keys that it showed first, for the record
 )
@@ -80,7 +80,7 @@ audit = Table(
     Column("who", Text, nullable=False, server_default=""),  # the person there, as an OCM Address
     Column("verified", String(16), nullable=False, server_default=""),  # rfc9421 | cavage | unsigned
     Column("subject", Text, nullable=False, server_default=""),  # id of the share, invite, ...
-    Column("reason", Text, nullable=False, server_default=""),
+    Column("reason", Said, nullable=False, server_default=""),
     Column("count", Integer, nullable=False, server_default="1"),  # of refusals that were the same
     Column(
         "by", Text, nullable=False, server_default=""
@@ -97,7 +97,7 @@ directories = Table(
     Column("federation", Text, nullable=False, server_default=""),
     Column("fetched", BigInteger),  # when it was read last
     Column("due", BigInteger, nullable=False),  # when it is asked again
-    Column("error", Text),  # why what it said last was not taken
+    Column("error", Said),  # why what it said last was not taken
 )
 
 # The servers that a directory lists.

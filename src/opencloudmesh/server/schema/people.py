@@ -16,7 +16,7 @@ from sqlalchemy import (
     false,
 )
 
-from opencloudmesh.server.schema.tables import metadata
+from opencloudmesh.server.schema.tables import Said, metadata
 
 accounts = Table(
     "accounts",
@@ -29,7 +29,7 @@ accounts = Table(
     Column("created", BigInteger, nullable=False),
     Column("mail", String(16), nullable=False, server_default="digest"),  # what is mailed to them: digest | none
     Column("mailed", BigInteger, nullable=False, server_default="0"),  # when a digest was last made
-    Column("mail_error", Text),  # why the last one could not be sent
+    Column("mail_error", Said),  # why the last one could not be sent
     Column("operator", Boolean, nullable=False, server_default=false()),  # they run this cloud
     Column("language", String(8), nullable=False, server_default=""),  # chosen; empty: as the browser asks
     Column("browser_language", String(8), nullable=False, server_default=""),  # when they last signed in

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
-from opencloudmesh.server.schema.tables import metadata
+from opencloudmesh.server.schema.tables import Said, SaidWithin, metadata
 
 # What our users offer to people elsewhere ("outgoing" shares).
 shares = Table(
@@ -21,7 +21,7 @@ shares = Table(
     Column("expiration", BigInteger),
     Column("secret", Text, nullable=False, unique=True),  # the sharedSecret, which is also the code of the code flow
     Column("state", String(16), nullable=False),
-    Column("error", Text),  # why it is not where it should be, for the person
+    Column("error", Said),  # why it is not where it should be, for the person
     Column("recipient_name", Text),
     Column("created", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
@@ -49,7 +49,7 @@ batches = Table(
     Column("circle", String(36), nullable=False),  # there may be no such circle any more
     Column("name", Text, nullable=False),  # what it was called then
     Column("terms", JSON, nullable=False),  # permissions, description, expiration, mfa
-    Column("refused", JSON, nullable=False),  # who could not be given a share, and why
+    Column("refused", SaidWithin, nullable=False),  # who could not be given a share, and why
     Column("created", BigInteger, nullable=False),
 )
 
@@ -159,7 +159,7 @@ asked = Table(
     Column("host", Text, nullable=False),  # of the owner
     Column("share", Text, nullable=False),  # the URL or identifier of what they would like to have
     Column("state", String(16), nullable=False),
-    Column("error", Text),  # why it is not delivered
+    Column("error", Said),  # why it is not delivered
     Column("received", String(36)),  # the share that came
     Column("created", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
@@ -182,7 +182,7 @@ copies = Table(
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("due", BigInteger, nullable=False),
-    Column("error", Text),  # why it is not there yet
+    Column("error", Said),  # why it is not there yet
     Column("created", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
     Index(None, "state", "due"),

@@ -33,12 +33,12 @@ async def read_body(request: Request, limit: int) -> bytes:
     """The whole body. Raises `TooLarge` over `limit` bytes, `Invalid` where it stops before its end."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > limit:
-        raise TooLarge(f"A message has at most {limit} bytes here.")
+        raise TooLarge("A message has at most {limit} bytes here.", limit=limit)
     body = bytearray()
     async for chunk in read_chunks(request, IDLE_SECONDS):
         body += chunk
         if len(body) > limit:
-            raise TooLarge(f"A message has at most {limit} bytes here.")
+            raise TooLarge("A message has at most {limit} bytes here.", limit=limit)
     return bytes(body)
 
 

@@ -68,14 +68,16 @@ async def import_contacts(context: Context, account: Account, request: Request) 
     """Contacts from another program."""
     kind = KINDS.get(media_type(request))
     if kind is None:
-        raise UnsupportedMediaType(f"Send {cards.JSCONTACT} or {cards.VCARD}.")
+        raise UnsupportedMediaType("Send {jscontact} or {vcard}.", jscontact=cards.JSCONTACT, vcard=cards.VCARD)
     return json_response(await take(context, account, await read_body(request, cards.MAX_FILE), kind))
 
 
 async def export(context: Context, account: Account, name: str) -> Response:
     """The address book as a file of the format `name`. Raises `Invalid`."""
     if name not in FORMATS:
-        raise Invalid(f"The format is one of: {', '.join(FORMATS)}.", fields=[FieldError("format", "INVALID")])
+        raise Invalid(
+            "The format is one of: {words}.", words=", ".join(FORMATS), fields=[FieldError("format", "INVALID")]
+        )
     kind, filename = FORMATS[name]
     book = await context.database.read(lambda tx: contacts.cards(tx, account.id))
     headers = {

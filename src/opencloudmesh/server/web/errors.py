@@ -77,12 +77,12 @@ class Errors:
         return self._page(told, told.status, _headers(told), scope) or respond(told)
 
 
-def respond(error: OcmError) -> Response:
-    """The response that tells an error."""
+def respond(error: OcmError, spoken: Callable[[str], str] = str) -> Response:
+    """The response that tells an error; `spoken` says it in the language of a person whom a script tells it."""
     headers = _headers(error)
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = CHALLENGE
-    body: dict[str, Any] = {"message": error.message}
+    body: dict[str, Any] = {"message": spoken(error.message)}
     if isinstance(error, TokenError):  # RFC 6749, 5.2
         body = {"error": error.error, "error_description": error.message}
         headers["Cache-Control"] = "no-store"

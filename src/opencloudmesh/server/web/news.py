@@ -52,7 +52,7 @@ def number(request: Request, name: str, most: int) -> int | None:
     if text is None:
         return None
     if not text.isdecimal() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
-        raise Invalid(f"Write a number from 1 to {most}.", fields=[FieldError(name, "INVALID")])
+        raise Invalid("Write a number from 1 to {most}.", most=most, fields=[FieldError(name, "INVALID")])
     return int(text)
 
 

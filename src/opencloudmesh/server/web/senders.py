@@ -93,18 +93,18 @@ async def speaks_for(context: Context, sender: Sender, hosts: Mapping[str, str])
     if sender.host is not None:
         wrong = [FieldError(name, "INVALID") for name, host in hosts.items() if host != sender.host]
         if wrong:
-            raise Forbidden(f"{sender.host}, which signed, cannot speak for another server.", fields=wrong)
+            raise Forbidden("{host}, which signed, cannot speak for another server.", host=sender.host, fields=wrong)
         return
     for host in dict.fromkeys(hosts.values()):
         await _refuse_denied(context, host, sender.address)
         mode, signs = await context.database.read(partial(_unsigned, host))
         if mode == policy.REQUIRED:
-            raise Unauthenticated(f"Messages from {host} must be signed here.")
+            raise Unauthenticated("Messages from {host} must be signed here.", host=host)
         if mode == policy.EXPECTED:
             with _asking(host):
                 peer = await context.lookup.discover(host, asker=sender.address)
             if signs or peer.public_key or "http-sig" in peer.capabilities:
-                raise Unauthenticated(f"{host} signs its messages, and this one is not signed.")
+                raise Unauthenticated("{host} signs its messages, and this one is not signed.", host=host)
 
 
 async def _refuse_denied(context: Context, host: str, address: str) -> None:
@@ -132,7 +132,7 @@ def _asking(host: str) -> Iterator[None]:
         yield
     except Unreachable as error:
         raise PeerAway(
-            f"{host} cannot be asked who it is at the moment.", retry_after=RETRY, detail=error.message
+            "{host} cannot be asked who it is at the moment.", host=host, retry_after=RETRY, detail=error.message
         ) from None
     except PeerError as error:  # it is none of us, or must not be asked
-        raise SignatureError(f"{host} does not say who it is.", detail=error.message) from None
+        raise SignatureError("{host} does not say who it is.", host=host, detail=error.message) from None

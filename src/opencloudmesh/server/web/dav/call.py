@@ -76,7 +76,7 @@ class Call:
         """The Depth header in lower case. `Invalid` where it is none of `allowed`."""
         depth = (self.header("depth") or usual).strip().lower()
         if depth not in allowed:
-            raise Invalid(f"The Depth may be {' or '.join(allowed)} here.")
+            raise Invalid("The Depth may be {words} here.", words=" or ".join(allowed))
         return depth
 
     def destination(self) -> str:

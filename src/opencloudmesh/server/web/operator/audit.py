@@ -57,7 +57,7 @@ def filters(request: Request) -> Wanted:
     event, outcome = said(request, "event"), said(request, "outcome")
     for name, word, words in (("event", event, audit.EVENTS), ("outcome", outcome, OUTCOMES)):
         if word and word not in words:
-            raise Invalid(f"It is one of: {', '.join(words)}.", fields=[FieldError(name, "INVALID")])
+            raise Invalid("It is one of: {words}.", words=", ".join(words), fields=[FieldError(name, "INVALID")])
     return Wanted(
         host=said(request, "host").strip(),
         account=said(request, "account").strip(),
@@ -84,7 +84,9 @@ def place_of(row: Row) -> str:
 def export(context: Context, wanted: Wanted, kind: str) -> Response:
     """A file of the kind, written as it is read. Raises `Invalid`."""
     if kind not in KINDS:
-        raise Invalid(f"The format is one of: {', '.join(KINDS)}.", fields=[FieldError("format", "INVALID")])
+        raise Invalid(
+            "The format is one of: {words}.", words=", ".join(KINDS), fields=[FieldError("format", "INVALID")]
+        )
     head, line, media_type = KINDS[kind]
     headers = {
         "Content-Disposition": f'attachment; filename="audit.{kind}"',

@@ -23,7 +23,7 @@ async def list_messages(context: Context, _account: Account, request: Request) -
     """A page of what is due or was given up, and why."""
     host, state, after = said(request, "host"), said(request, "state"), whole(said(request, "after") or "0", "after")
     if state not in ("", *STATES):
-        raise Invalid(f"The state is one of: {', '.join(STATES)}.", fields=[FieldError("state", "INVALID")])
+        raise Invalid("The state is one of: {words}.", words=", ".join(STATES), fields=[FieldError("state", "INVALID")])
     return json_response(
         await context.database.read(lambda tx: page(tx, host=host, state=state, after=after, limit=PAGE))
     )

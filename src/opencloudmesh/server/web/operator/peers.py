@@ -94,7 +94,9 @@ async def ask(context: Context, host: str) -> None:
         async with asyncio.timeout(PATIENCE):
             await context.lookup.discover(host, fresh=True)
     except TimeoutError:
-        raise PeerAway(f"{host} has not answered yet. Look again in a minute: it is still being asked.") from None
+        raise PeerAway(
+            "{host} has not answered yet. Look again in a minute: it is still being asked.", host=host
+        ) from None
 
 
 async def purge(context: Context, account: Account, host: str, *, with_contacts: bool) -> departures.Ended:
@@ -106,7 +108,7 @@ async def purge(context: Context, account: Account, host: str, *, with_contacts:
 
 def _known(tx: Tx, host: str) -> dict[str, Any]:
     if peers.get(tx, host) is None:
-        raise NotFound(f"{host} is not known.")
+        raise NotFound("{host} is not known.", host=host)
     return details(tx, host)
 
 

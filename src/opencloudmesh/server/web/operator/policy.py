@@ -87,7 +87,7 @@ async def put(context: Context, account: Account, pattern: str, values: dict[str
                 fields.wrong(name)
     fields.check()
     if not decided:
-        raise Invalid(f"Say something: {', '.join(WORDS)}.")
+        raise Invalid("Say something: {words}.", words=", ".join(WORDS))
 
     def gesture(tx: Tx) -> rules.Row:
         name = rules.put(tx, pattern, by=account.id, **decided)

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from opencloudmesh.protocol.errors import OcmError
 from opencloudmesh.server.contents import pieces
+from opencloudmesh.server.languages import _
 from opencloudmesh.server.limits import Limits
 from opencloudmesh.server.trees import Entry, Tree
 from opencloudmesh.server.web.dav.reading import SAFETY
@@ -108,14 +109,15 @@ async def made(tree: Tree, root: str, entries: list[Entry]) -> AsyncIterator[byt
                     waiting += reversed(await tree.list(entry.path))
                 else:
                     async with aclosing(_put(archive, tree, entry, name)) as putting:
-                        async for _ in putting:
+                        async for _piece in putting:
                             yield sent.take()
             except OcmError as error:
-                left_out.append(f"{name}: {error.message}")
+                left_out.append(f"{name}: {_(error.message)}")
         if waiting:
-            left_out.append(f"Everything after the first {MAX_ENTRIES} files and folders.")
+            left_out.append(_("Everything after the first {most} files and folders.").format(most=MAX_ENTRIES))
         if left_out:
-            archive.writestr(LEFT_OUT, "\r\n".join(["These could not be read, or not to their end.", *left_out, ""]))
+            first = _("These could not be read, or not to their end.")
+            archive.writestr(LEFT_OUT, "\r\n".join([first, *left_out, ""]))
     yield sent.take()
 
 

@@ -81,7 +81,7 @@ async def _file(upload: Upload) -> bytes:
             async for chunk in part.chunks:
                 body += chunk
                 if len(body) > cards.MAX_FILE:
-                    raise TooLarge(f"An address book has at most {cards.MAX_FILE} bytes here.", fields=_FILE)
+                    raise TooLarge("An address book has at most {most} bytes here.", most=cards.MAX_FILE, fields=_FILE)
             return bytes(body)
     raise Invalid("Choose a file.", fields=_FILE)
 

@@ -101,7 +101,7 @@ class Upload:
             if kind is _Kind.HEAD:
                 count += 1
                 if count > MAX_PARTS:
-                    raise TooLarge(f"Upload at most {MAX_PARTS} files at once.")
+                    raise TooLarge("Upload at most {most} files at once.", most=MAX_PARTS)
                 options = _decoded(value)
                 yield Part(options.get("name", ""), options.get("filename"), self._chunks())
 

@@ -133,7 +133,7 @@ async def append(visit: Visit) -> Response:
         async for chunk in gathered(read_chunks(request, IDLE_SECONDS)):
             left -= len(chunk)
             if left < 0:
-                raise TooLarge(f"A piece has at most {MAX_PIECE} bytes.")
+                raise TooLarge("A piece has at most {most} bytes.", most=MAX_PIECE)
             await asyncio.to_thread(piece.write, chunk)
         await asyncio.to_thread(piece.keep)
     finally:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, OcmError
 from opencloudmesh.protocol.fields import end_of
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import batches, bounds, circles, links, received, shares, views
 from opencloudmesh.server.accounts import USER
 from opencloudmesh.server.batches import Batch
@@ -196,7 +197,9 @@ async def is_own_folder(visit: Visit, path: str, cannot: str) -> bool:
     except Invalid as invalid:
         raise NotFound(invalid.message) from None
     except Forbidden:
-        raise Forbidden(f"This belongs to somebody else, who shared it with you. {cannot}") from None
+        raise Forbidden(
+            "This belongs to somebody else, who shared it with you. {cannot}", cannot=Sentence(cannot)
+        ) from None
 
 
 def read_by(read: Callable[[dict[str, Any]], T], path: str, form: dict[str, str], **more: Any) -> T:

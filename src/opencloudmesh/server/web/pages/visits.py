@@ -28,6 +28,7 @@ from opencloudmesh.server.context import Context
 from opencloudmesh.server.languages import _, language, moment, plural, size, when
 from opencloudmesh.server.mounts import UserTree
 from opencloudmesh.server.web.auth import Doors
+from opencloudmesh.server.web.errors import respond
 
 FOLDER = Path(__file__).parent.parent
 HEADERS = {
@@ -204,8 +205,10 @@ class Look:
         return HTMLResponse(self._environment.get_template(template).render(**values), status, self.headers)
 
     def error(self, error: OcmError, status: int, headers: Mapping[str, str], scope: Scope) -> Response | None:
-        """An error as a page, for a browser on a path that is for people; else None."""
+        """An error as a page for a browser on a path that is for people, in words for a script of ours; else None."""
         accepted = dict(scope["headers"]).get(b"accept", b"")
+        if scope["path"].startswith(UPLOADS_PATH) and b"text/html" not in accepted:
+            return respond(error, _) if error.status == status else None
         if b"text/html" not in accepted or scope["path"].split("/")[1:2][0] in FOR_PROGRAMS:
             return None
         response = self.page("error.html", status, {"visit": scope.get("visit"), "message": _(error.message)})
@@ -278,7 +281,9 @@ def check_origin(request: Request, config: Config) -> None:
     """
     said = request.headers.getlist("origin") or request.headers.getlist("referer")
     if len(said) != 1 or _origin(said[0]) != _origin(config.public_url):
-        raise Forbidden(f"This form was not sent from a page of this cloud. Open {config.public_url} and try again.")
+        raise Forbidden(
+            "This form was not sent from a page of this cloud. Open {url} and try again.", url=config.public_url
+        )
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:

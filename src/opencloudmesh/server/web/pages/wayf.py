@@ -100,8 +100,10 @@ class Wayf:
         peer = await self._discover(host, asker)
         page = messages.accept_page(peer)
         if page is None:
-            message = f"{host} takes no invites by a link. Sign in there and look for a place to paste the code below."
-            raise BadAnswer(message)
+            raise BadAnswer(
+                "{host} takes no invites by a link. Sign in there and look for a place to paste the code below.",
+                host=host,
+            )
         target, leads_to = messages.link(page, Invite(asked.token, own_host)), normalise_host(page)
         if leads_to != host:
             values = {"token": asked.token, "host": own_host, "chosen": host}
@@ -117,14 +119,16 @@ class Wayf:
                 "You have asked for too many clouds. Wait a minute.", retry_after=error.retry_after
             ) from None
         except PeerAway as error:
-            message = "Too many people look for their cloud at the moment. Try again in half a minute."
-            raise Unavailable(message, retry_after=error.retry_after) from None
+            raise Unavailable(
+                "Too many people look for their cloud at the moment. Try again in half a minute.",
+                retry_after=error.retry_after,
+            ) from None
         except BadAnswer as error:
-            raise BadAnswer(f"{host} does not speak Open Cloud Mesh.", detail=error.detail) from None
+            raise BadAnswer("{host} does not speak Open Cloud Mesh.", host=host, detail=error.detail) from None
         except PeerError as error:
-            raise PeerError(f"{host} could not be reached. Is this its name?", detail=error.message) from None
+            raise PeerError("{host} could not be reached. Is this its name?", host=host, detail=error.message) from None
         if not peer.enabled:
-            raise BadAnswer(f"{host} does not take part in Open Cloud Mesh at the moment.")
+            raise BadAnswer("{host} does not take part in Open Cloud Mesh at the moment.", host=host)
         return peer
 
     def _page(self, error: OcmError | None, **values: object) -> Response:
