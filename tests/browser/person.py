@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request, ViewportSize
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request, Route, ViewportSize
 from tests.mesh import PASSWORD, Server
 
 PHONE, DESKTOP = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=800)
@@ -39,6 +39,7 @@ class Person:
 
     def __init__(self, page: Page, server: Server, hosts: set[str]) -> None:
         self.page, self.server, self.size = page, server, DESKTOP
+        self.eyes = page  # with which axe looks at it
         self.problems: list[str] = []
         self._hosts = hosts
         page.set_default_timeout(PATIENCE)
@@ -54,7 +55,12 @@ class Person:
             base_url=server.url, viewport=DESKTOP, java_script_enabled=scripts, reduced_motion="reduce"
         )
         person = cls(await context.new_page(), server, {server.host, *(other.host for other in others)})
-        yield person
+        async with AsyncExitStack() as stack:
+            if not scripts:
+                eyes = await browser.new_context(viewport=DESKTOP, reduced_motion="reduce")
+                stack.push_async_callback(eyes.close)
+                person.eyes = await eyes.new_page()
+            yield person
         await context.close()
         assert not person.problems, person.problems
 
@@ -107,24 +113,24 @@ class Person:
 
     async def fine(self) -> None:
         """The page that one has come to is for everybody, in a window of this size."""
-        looks = [look for look in LOOKS if look[0] == self.size]
-        assert await self.faults(looks) == []
+        scheme = "light" if self.size == PHONE else "dark"  # so that both are seen
+        assert await self.faults([(self.size, scheme, EVERYTHING)]) == []
 
     async def faults(self, looks: Iterable[Look] = LOOKS) -> list[str]:
         """What axe finds on a phone and a wide screen, in light and dark; and what is wider than the window."""
-        found = []
+        found, page = [], await self._seen()
         for size, scheme, options in looks:
-            await self.page.set_viewport_size(size)
-            await self.page.emulate_media(color_scheme=scheme)
-            result = await Axe().run(self.page, options=options)
+            await page.set_viewport_size(size)
+            await page.emulate_media(color_scheme=scheme)
+            result = await Axe().run(page, options=options)
             found += [
-                f"{self.page.url} {size['width']} {scheme}: {fault['id']}: {node['html']} {node['failureSummary']}"
+                f"{page.url} {size['width']} {scheme}: {fault['id']}: {node['html']} {node['failureSummary']}"
                 for fault in result.response["violations"]
                 for node in fault["nodes"]
             ]
-            if await self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                found.append(f"{self.page.url} is wider than {size['width']} pixels")
-        await self.page.set_viewport_size(self.size)
+            if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{page.url} is wider than {size['width']} pixels")
+        await page.set_viewport_size(self.size)
         return found
 
     async def unreached(self) -> list[str]:
@@ -138,6 +144,25 @@ class Person:
                 break
             await self.page.keyboard.press("Tab")
         return left
+
+    async def _seen(self) -> Page:
+        """The page where scripts run, for axe is one: for somebody without scripts the same HTML, without its own."""
+        if self.eyes is self.page:
+            return self.page
+        url, html = self.page.url, await self.page.content()
+
+        async def answer(route: Route) -> None:
+            if route.request.url == url:
+                await route.fulfill(body=html, content_type="text/html; charset=utf-8")
+            elif route.request.resource_type == "script":
+                await route.abort()
+            else:
+                await route.continue_()
+
+        await self.eyes.unroute_all()
+        await self.eyes.route("**", answer)
+        await self.eyes.goto(url)
+        return self.eyes
 
     def _summary(self, name: str) -> Locator:
         labelled = self.page.locator(f'summary[aria-label="{name}"]')

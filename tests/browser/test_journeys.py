@@ -10,8 +10,6 @@ from demo.__main__ import POSTCARD, STEPS
 from tests.browser.person import PHONE
 from tests.mesh import PASSWORD, settled
 
-from opencloudmesh.server import received
-
 LONG = "A name that somebody gave to a file without thinking of narrow windows " + "x" * 120 + ".txt"
 
 
@@ -59,69 +57,6 @@ async def test_files_are_uploaded_sorted_searched_renamed_moved_and_deleted(one,
     await einstein.press("Delete")
     await einstein.sees("This folder is empty. Upload the first file into it.")
     assert [path.name for path in one.file("einstein", "").rglob("*")] == ["Ä folder?#%"]
-
-
-async def test_a_file_is_shared_accepted_opened_and_taken_back(one, two, einstein, marie, tmp_path):
-    one.put("einstein", "note.txt", b"e = mc2")
-    await einstein.open("/files/")
-    await einstein.follow("Share: note.txt")
-    await einstein.fill("Their address", two.address("marie"))
-    await einstein.page.get_by_role("radio", name="read and write").check()
-    await einstein.fill("Note for them", "Look at this!")
-    await einstein.press("Share")
-    await einstein.sees("On its way")
-    await settled(one, two)
-
-    await marie.open("/")
-    await marie.follow("Shared with me 1 waiting")
-    await marie.sees("Look at this!")
-    await marie.press("Accept: note.txt")
-    await marie.sees("Accepted. You find it among your files.")
-    assert await marie.download("Download: note.txt", tmp_path / "got") == b"e = mc2"
-
-    await settled(one, two)
-    await einstein.open("/share/note.txt")
-    await einstein.sees("Accepted")
-    await einstein.press(f"Stop: {two.address('marie')}")
-    await einstein.sees("Nobody but you.")
-    await settled(one, two)
-    await marie.open("/inbox")
-    await marie.sees("The sender has ended it.")
-    await marie.press("Remove: note.txt")
-    await marie.sees("Nothing waits for you.")
-    assert two.rows(received.listing) == []
-
-
-async def test_what_is_offered_is_declined(one, two, einstein, marie):
-    two.put("marie", "work/note.txt", b"x")
-    await two.api("POST", "shares", {"path": "work", "shareWith": one.address("einstein")}, who="marie")
-    await settled(one, two)
-    await einstein.open("/inbox")
-    await einstein.press("Decline: work")
-    await einstein.sees("Declined. The sender is told.")
-    await settled(one, two)
-    await marie.open("/share/work")
-    await marie.sees("Declined")
-
-
-async def test_an_invite_leads_over_both_clouds_to_contacts(one, two, einstein, marie):
-    await marie.open("/invites")
-    await marie.fill("What it is for", "for Albert")
-    await marie.press("Make an invite")
-    link = await marie.page.get_by_label("Copy this link").input_value()
-    assert link.startswith(two.url)
-
-    await einstein.open(link)
-    await einstein.sees("Marie Curie invites you")
-    await einstein.fill("Your cloud, or your address there", one.address("einstein"))
-    await einstein.press("Go to my cloud")
-    await einstein.sees("Do you accept this invite?")
-    assert einstein.page.url.startswith(f"{one.url}/accept-invite?")
-    await einstein.press("Accept")
-    await einstein.sees("You are contacts now.")
-    await einstein.sees(two.address("marie"))
-    await marie.open("/contacts")
-    await marie.sees(one.address("einstein"))
 
 
 async def test_a_script_adds_buttons_that_copy(two, marie):

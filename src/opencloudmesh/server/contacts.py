@@ -110,11 +110,13 @@ def search(tx: Tx, account: str, text: str) -> list[Row]:
 
 
 def cards(tx: Tx, account: str) -> list[Card]:
-    """The whole address book, for other programs. An e-mail address that stands for none is left out."""
-    return [
-        Card(Address.parse(row.address), row.name, "" if row.email.endswith("@invalid") else row.email, row.source)
-        for row in listing(tx, account)
-    ]
+    """The whole address book, for other programs."""
+    return [Card(Address.parse(row.address), row.name, email_of(row), row.source) for row in listing(tx, account)]
+
+
+def email_of(row: Row) -> str:
+    """A contact's e-mail address; "" for one that stands for none."""
+    return "" if row.email.endswith("@invalid") else str(row.email)
 
 
 def take(tx: Tx, account: str, found: Sequence[Card], *, own_address: Address) -> int:

@@ -77,7 +77,7 @@ def suggestions(tx: Tx, account: str, text: str, most: int) -> list[dict[str, st
     """Contacts, then circles, then groups that something was shared with, in which the text is found."""
     wanted = text.strip().casefold()
     known = [
-        {"value": row.address, "label": f"{row.name} {row.email}".strip() or row.address}
+        {"value": row.address, "label": f"{row.name} {contacts.email_of(row)}".strip() or row.address}
         for row in contacts.search(tx, account, text)
         if not row.blocked
     ]
