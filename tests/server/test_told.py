@@ -353,9 +353,11 @@ def test_an_invite_that_could_not_be_mailed(office):
     row = office.do(invites.create, "einstein", email="marie@mail.example", can_mail=True)
     office.do(invites.not_sent, row.id)
     assert [(told.event, told.who) for told in office.all(schema.news)] == [(news.INVITE_FAILED, "marie@mail.example")]
+    office.do(invites.sent, row.id)
+    assert office.all(schema.news) == []
 
 
-@pytest.mark.parametrize("answer", ["grant", "refuse", "refuse_host"])
+@pytest.mark.parametrize("answer", ["grant", "refuse", "refuse_host", "link removed", "file removed"])
 def test_somebody_asks_for_a_share_and_is_answered(office, answer):
     link = office.do(links.create, "einstein", path="a/b", resource_type="file")
     for _ in range(2):
@@ -367,6 +369,8 @@ def test_somebody_asks_for_a_share_and_is_answered(office, answer):
         "grant": lambda tx: share_requests.grant(tx, request.id, resource_type="file"),
         "refuse": lambda tx: share_requests.refuse(tx, request.id),
         "refuse_host": lambda tx: share_requests.refuse_host(tx, THERE),
+        "link removed": lambda tx: links.remove(tx, link.id),
+        "file removed": lambda tx: share_requests.path_removed(tx, "einstein", "a"),
     }
     office.do(answers[answer])
     assert heard(office) == ([news.REQUEST_CUT] if answer == "refuse_host" else [])

@@ -110,6 +110,13 @@ def not_sent(tx: Tx, invite_id: str) -> None:
         news.tell(tx, account.id, news.INVITE_FAILED, subject=row.id, who=row.email)
 
 
+def sent(tx: Tx, invite_id: str) -> None:
+    """It was mailed, perhaps after all."""
+    row = tx.one(sa.select(invites.c.account).where(invites.c.id == invite_id))
+    if row is not None:
+        news.take_back(tx, row.account, news.INVITE_FAILED, invite_id)
+
+
 def accepted(tx: Tx, message: InviteAccepted, *, verified: str = "unsigned") -> Identity:
     """Somebody elsewhere took an invite: they become a contact, and learn who invited them.
 

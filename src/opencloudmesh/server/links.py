@@ -17,7 +17,7 @@ from opencloudmesh.protocol.protocols import READ, WRITE
 from opencloudmesh.server import bounds, locks, news
 from opencloudmesh.server.bounds import TO_READ, Terms
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.schema import links
+from opencloudmesh.server.schema import links, requests
 from opencloudmesh.server.shares import Keep
 from opencloudmesh.server.subtrees import at_or_below
 
@@ -121,6 +121,8 @@ def change(
 def remove(tx: Tx, link_id: str, *, account: str | None = None) -> None:
     """It leads nowhere any more, and who has asked by it is forgotten. What was granted stays shared. `NotFound`."""
     row = get(tx, link_id, account=account)
+    for request in tx.all(sa.select(requests.c.id).where(requests.c.link == row.id)):
+        news.settled(tx, row.account, request.id)
     tx.run(links.delete().where(links.c.id == row.id))
     locks.release_all(tx, row.account, principal(row))
 

@@ -33,6 +33,8 @@ async def send(context: Context, row: Row) -> None:
         outbox.done(tx, row.id)
         if newest:
             digests.sent(tx, row.message["digest"], _id(row), newest)
+        elif "digest" not in row.message:
+            invites.sent(tx, row.subject)
 
     await context.database.write(record)
 

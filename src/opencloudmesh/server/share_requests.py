@@ -165,7 +165,10 @@ def refuse_host(tx: Tx, host: str) -> int:
 
 def path_removed(tx: Tx, account: str, path: str) -> None:
     """A file or folder is gone: who asked for it, or for something below it, is forgotten."""
-    tx.run(requests.delete().where(requests.c.account == account, at_or_below(requests.c.path, path)))
+    of_it = requests.c.account == account, at_or_below(requests.c.path, path)
+    for row in tx.all(sa.select(requests.c.id).where(*of_it)):
+        news.settled(tx, account, row.id)
+    tx.run(requests.delete().where(*of_it))
 
 
 def _wish(tx: Tx, account: str, text: str, own_host: str) -> Wish | None:
