@@ -81,10 +81,10 @@ class Browser:
         """A page, after all redirects."""
         return await self.follow(await self.send("GET", path), status)
 
-    async def submit(self, action: str, status: int = 200, headers: Any = None, **form: str) -> Page:
-        """A form is sent."""
+    async def submit(self, action: str, status: int = 200, headers: Any = None, **form: str | list[str]) -> Page:
+        """A form is sent. A list: several fields of one name."""
         fields = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
-        return await self.follow(await self.send("POST", action, urlencode(form).encode(), fields), status)
+        return await self.follow(await self.send("POST", action, urlencode(form, doseq=True).encode(), fields), status)
 
     async def upload(self, folder: str, files: list[tuple[str, bytes]], status: int = 200, **fields: str) -> Page:
         """Files are uploaded into a folder."""

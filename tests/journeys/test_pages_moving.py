@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import zipfile
+from urllib.parse import urlencode
 
 import pytest
+from tests.browsing import EVIL, harmless
 from tests.journeys.test_shares import offered
 from tests.mesh import settled
 
-from opencloudmesh.server import accounts, locks, peers, shares
+from opencloudmesh.server import accounts, locks, peers, received, shares
 from opencloudmesh.server.web.pages import archive
 
 LEFT_OUT = archive.LEFT_OUT
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 async def taken_along(browser, path):
@@ -157,3 +160,68 @@ async def test_other_people_do_not_move_or_take_along(one, two, einstein, path):
         assert (await taken_along(einstein, ""))[1] == {}
     else:
         await einstein.submit(path, 404, to="", do="copy")
+
+
+# Several at once
+
+
+async def test_what_is_ticked_is_downloaded_moved_copied_and_deleted(one, einstein):
+    for path in ("a.txt", "b.txt", "deep/c.txt", "work/a.txt", "kept.txt"):
+        one.put("einstein", path, path.encode())
+    page = await einstein.open("/files/")
+    boxes = [values["value"] for tag, values in page.tags if values.get("form") == "chosen"]
+    assert boxes == ["deep", "work", "a.txt", "b.txt", "kept.txt"]
+    body = urlencode({"path": ["a.txt", "deep", "deep/c.txt"], "do": "download"}, doseq=True).encode()
+    answer = await einstein.send("POST", "/chosen/", body, FORM)
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as found:
+        assert {name: found.read(name) for name in found.namelist() if name[-1] != "/"} == {
+            "a.txt": b"a.txt", "deep/c.txt": b"deep/c.txt",
+        }  # fmt: skip
+
+    page = await einstein.submit("/chosen/", path=["a.txt", "deep"], do="carry")
+    assert "Move or copy the 2 that you chose" in page.text
+    assert [values["value"] for tag, values in page.tags if tag == "button" and values.get("name") == "to"] == ["", "work"]
+    page = await einstein.submit("/chosen/", path=["a.txt", "deep"], to="work")
+    assert {values["value"] for _, values in page.tags if values.get("name") == "do"} == {"move", "copy"}
+    page = await einstein.submit("/chosen/", path=["a.txt", "b.txt"], do="copy", to="work")
+    assert "Copied." in page.text
+    assert sorted(path.name for path in one.file("einstein", "work").iterdir()) == ["a (2).txt", "a.txt", "b.txt"]
+    # The first goes, the second is taken there: it and all behind it stay chosen.
+    page = await einstein.submit("/chosen/", 412, path=["deep", "b.txt", "kept.txt"], do="move", to="work")
+    assert [values["value"] for _, values in page.tags if values.get("name") == "path"] == ["b.txt", "kept.txt"]
+    assert sorted(path.name for path in one.file("einstein", "").iterdir()) == ["a.txt", "b.txt", "kept.txt", "work"]
+
+    await one.api("POST", "shares", {"path": "work/b.txt", "shareWith": "marie@two.example"}, who="einstein")
+    page = await einstein.submit("/chosen/", path=["work", "b.txt"], do="ask")
+    assert "Delete the 2 that you chose?" in page.text
+    assert "work/b.txt" in page.text
+    assert one.file("einstein", "work").exists()
+    page = await einstein.submit("/chosen/", path=["work", "b.txt"], do="delete")
+    assert "It can be restored from the trash." in page.text
+    assert sorted(path.name for path in one.file("einstein", "").iterdir()) == ["a.txt", "kept.txt"]
+
+
+async def test_what_is_ticked_by_nobody_or_is_nobodys_is_left_alone(one, two, einstein, marie):
+    one.put("einstein", "a.txt", b"a")
+    two.put("fritz", "secret.txt", b"x")
+    two.put("marie", "work/a.txt", b"a")
+    before = one.stored()
+    assert "Tick the boxes" in (await einstein.submit("/chosen/", 400, do="delete")).text
+    await einstein.submit("/chosen/", 404, path="nothing", do="delete")
+    await einstein.submit("/chosen/", 400, path="../einstein/a.txt", do="delete")
+    await einstein.submit("/chosen/", 400, path=["a.txt"] * 400, do="delete")
+    await einstein.submit("/chosen/", 403, {"Origin": "https://evil.example"}, path="a.txt", do="delete")
+    await marie.submit("/chosen/work", 400, path=["../../fritz/secret.txt", "a.txt"], do="delete")
+    assert one.stored() == before
+    assert one.file("einstein", "a.txt").exists()
+    assert two.file("marie", "work/a.txt").exists()
+    one.put("einstein", f"evil/{EVIL.replace('/', '')}", b"x")
+    for page in (await einstein.open("/files/evil"), await einstein.submit("/chosen/", path="evil", do="ask"),
+                 await einstein.submit("/chosen/", path=f"evil/{EVIL.replace('/', '')}", do="carry")):  # fmt: skip
+        assert harmless(page)
+    await offered(one, two, "evil")
+    page = await marie.submit("/chosen/", path=["Shares/evil", "work"], do="ask")
+    assert "goes from your files and stays with its owners" in page.text
+    await marie.submit("/chosen/", path=["Shares/evil", "work"], do="delete")
+    assert two.rows(received.listing, "marie")[0].state == received.DECLINED
+    assert not two.file("marie", "work").exists()

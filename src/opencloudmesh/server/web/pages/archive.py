@@ -31,11 +31,11 @@ LEFT_OUT = "Left out of this archive.txt"
 EARLIEST, LATEST = 315_532_800, 4_354_819_198  # unix seconds: ZIP knows the years from 1980 to 2107
 
 
-async def download(visit: Visit) -> Response:
-    """A folder and all that is in it."""
+async def download(visit: Visit, entries: list[Entry] | None = None) -> Response:
+    """A folder and all that is in it, or only some entries of it."""
     path, account = asked(visit), visit.account.id
     turn = packing(visit.context.limits, f"account:{account}")
-    return await packed(visit.tree, path, path.rpartition("/")[2] or account, turn)
+    return await packed(visit.tree, path, path.rpartition("/")[2] or account, turn, entries)
 
 
 @contextmanager
@@ -60,15 +60,17 @@ class Packed(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def packed(tree: Tree, path: str, name: str, turn: AbstractContextManager[None]) -> Response:
-    """A folder of a tree, as an archive of that name. Raises what `Tree.list` raises."""
-    entries = await tree.list(path)
+async def packed(
+    tree: Tree, path: str, name: str, turn: AbstractContextManager[None], entries: list[Entry] | None = None
+) -> Response:
+    """A folder of a tree, or only some entries of it, as an archive of that name. Raises what `Tree.list` raises."""
+    chosen = await tree.list(path) if entries is None else entries
     fields = {
         **SAFETY,
         "Content-Disposition": attachment(f"{name}.zip"),
         "Cache-Control": "private, no-store",
     }
-    return Packed(made(tree, path, entries), turn, fields)
+    return Packed(made(tree, path, chosen), turn, fields)
 
 
 def attachment(name: str) -> str:

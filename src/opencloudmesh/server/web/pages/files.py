@@ -237,7 +237,7 @@ async def delete(visit: Visit) -> Response:
     except OcmError as error:
         return await _confirm(visit, entry, error)
     visit.context.wake.set()  # peers may have to be told
-    return redirect(f"/files/{await nearest(visit, parent(entry.path))}", _deleted(visit, around, entry))
+    return redirect(f"/files/{await nearest(visit, parent(entry.path))}", deleted(visit, around, entry))
 
 
 def arranged(entries: Iterable[Entry], sort: str, search: str) -> list[Entry]:
@@ -318,7 +318,7 @@ async def nearest(visit: Visit, path: str) -> str:
     return path
 
 
-def _deleted(visit: Visit, around: Around, entry: Entry) -> str:
+def deleted(visit: Visit, around: Around, entry: Entry) -> str:
     """What a deletion amounts to: into a received share our trash does not reach."""
     if entry.mounted:
         origin = around.mounted.get(entry.path)

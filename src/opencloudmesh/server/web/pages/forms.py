@@ -26,16 +26,21 @@ MAX_SKIPPED = 16 * 1024 * 1024  # bytes of an upload that are read although noth
 
 async def read_form(request: Request) -> dict[str, str]:
     """The fields of a form. Raises `Invalid`, `TooLarge`, `UnsupportedMediaType`."""
+    return dict(await read_fields(request))
+
+
+async def read_fields(request: Request, limit: int = MAX_FIELDS) -> list[tuple[str, str]]:
+    """As `read_form`, of a form with several fields of a name; `limit` in all."""
     kind, _ = parse_options_header(request.headers.get("content-type"))
     if kind != b"application/x-www-form-urlencoded":
         raise UnsupportedMediaType("Send the form as the page does.")
     body = await read_body(request, MAX_FORM)
     try:
         # Browsers end the lines of a text area with CR LF.
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=limit, errors="strict")
     except ValueError:
         raise Invalid("The form is not understood.") from None
-    return {name: value.replace("\r\n", "\n") for name, value in pairs}
+    return [(name, value.replace("\r\n", "\n")) for name, value in pairs]
 
 
 async def skip_form(request: Request) -> None:

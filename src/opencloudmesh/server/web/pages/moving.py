@@ -5,6 +5,8 @@ What is copied from somebody else to one's own files is a job (`copies`): nobody
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import Invalid, OcmError
@@ -27,19 +29,42 @@ async def carry(visit: Visit) -> Response:
     """It is moved, or copied under a name that is free."""
     entry, form = await existing(visit), await read_form(visit.request)
     folder = clean_path(form.get("to", ""))
+    do = {"move": moved, "copy": copied}.get(form.get("do", ""))
     try:
-        if form.get("do") == "move":
-            await _move(visit, entry.path, join(folder, entry.name))
-        elif form.get("do") != "copy":
+        if do is None:
             raise Invalid("Choose whether to move or to copy it.")
-        elif await _is_begun(visit, entry, folder):
-            return redirect(COPIES, "copying")
-        else:
-            await _copy(visit, entry, folder)
+        said = await do(visit, entry, folder)
     except OcmError as error:
         return await _page(visit, entry, folder, error)
     visit.context.wake.set()  # peers may have to be told
-    return redirect(f"/files/{folder}", "moved" if form["do"] == "move" else "copied")
+    return redirect(COPIES if said == "copying" else f"/files/{folder}", said)
+
+
+async def moved(visit: Visit, entry: Entry, folder: str) -> str:
+    """Moves it into a folder; what is said of that."""
+    target = join(folder, entry.name)
+    await unlocked(visit, entry.path, member=True, deep=True)
+    await unlocked(visit, target, member=True)
+    await visit.tree.move(entry.path, target, overwrite=False)
+    return "moved"
+
+
+async def copied(visit: Visit, entry: Entry, folder: str) -> str:
+    """Copies it into a folder, under a name that is free, or begins to; what is said of that."""
+    if await _is_begun(visit, entry, folder):
+        return "copying"
+    taken = {other.name.casefold() for other in await visit.tree.list(folder)}
+    target = join(folder, free_name(entry.name, taken))
+    await unlocked(visit, target, member=True)
+    await visit.tree.copy(entry.path, target, overwrite=False)
+    return "copied"
+
+
+async def folders_at(visit: Visit, place: str, moving: Iterable[Entry]) -> list[Entry]:
+    """The folders in one, but for what is to be moved: nothing goes into itself."""
+    found = [other for other in await visit.tree.list(place) if other.is_folder]
+    found = [other for other in found if not any(inside(other.path, entry.path) for entry in moving)]
+    return sorted(found, key=lambda other: other.name.casefold())
 
 
 async def _is_begun(visit: Visit, entry: Entry, folder: str) -> bool:
@@ -54,23 +79,9 @@ async def _is_begun(visit: Visit, entry: Entry, folder: str) -> bool:
     return True
 
 
-async def _move(visit: Visit, path: str, target: str) -> None:
-    await unlocked(visit, path, member=True, deep=True)
-    await unlocked(visit, target, member=True)
-    await visit.tree.move(path, target, overwrite=False)
-
-
-async def _copy(visit: Visit, entry: Entry, folder: str) -> None:
-    taken = {other.name.casefold() for other in await visit.tree.list(folder)}
-    target = join(folder, free_name(entry.name, taken))
-    await unlocked(visit, target, member=True)
-    await visit.tree.copy(entry.path, target, overwrite=False)
-
-
 async def _page(visit: Visit, entry: Entry, folder: str, error: OcmError | None = None) -> Response:
-    """The folders at `folder`, but for the entry itself: nothing goes into itself."""
+    """Where one may go from `folder`."""
     home = parent(entry.path)
-    folders = [other for other in await visit.tree.list(folder) if other.is_folder]
     around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, home))
     return visit.page(
         "move.html",
@@ -80,9 +91,7 @@ async def _page(visit: Visit, entry: Entry, folder: str, error: OcmError | None 
         crumbs=crumbs(entry.path),
         folder=folder,
         way=crumbs(folder),
-        folders=sorted(
-            (other for other in folders if not inside(other.path, entry.path)), key=lambda other: other.name.casefold()
-        ),
+        folders=await folders_at(visit, folder, [entry]),
         may_move=around.may_write and folder != home,
         may_only_copy=not around.may_write,
     )

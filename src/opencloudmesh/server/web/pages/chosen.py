@@ -1,0 +1,91 @@
+"""Several files and folders of a folder at once: downloaded, or moved, copied or deleted one after the other.
+
+Which ones, each form says anew: nothing is kept between the pages. What did not work stays chosen, and all behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.responses import Response
+
+from opencloudmesh.protocol.errors import Invalid, OcmError
+from opencloudmesh.server.trees import Entry, clean_path, inside, join
+from opencloudmesh.server.web.pages import archive
+from opencloudmesh.server.web.pages.copies import PLACE as COPIES
+from opencloudmesh.server.web.pages.files import AT_ONCE, asked, crumbs, deleted, folder, look_around, nearest, unlocked
+from opencloudmesh.server.web.pages.forms import MAX_FIELDS, read_fields
+from opencloudmesh.server.web.pages.moving import copied, folders_at, moved
+from opencloudmesh.server.web.pages.visits import Visit, redirect
+
+NONE = "Tick the boxes of some files or folders first."
+
+# What is done with one of them, and the folder that was chosen: what is said of it.
+Act = Callable[[Visit, Entry, str], Awaitable[str]]
+
+
+async def choose(visit: Visit) -> Response:
+    """Some are ticked, and a button is pressed: on the page of the folder, or on the one that it leads to."""
+    fields = await read_fields(visit.request, AT_ONCE + MAX_FIELDS)
+    form, place = dict(fields), asked(visit)
+    entries = await _entries(visit, place, [clean_path(value) for name, value in fields if name == "path"])
+    if not entries:
+        return await folder(visit, Invalid(NONE))
+    do, to = form.get("do", ""), clean_path(form.get("to", place))
+    if do == "download":
+        return await archive.download(visit, entries)
+    if do in ACTS:
+        return await _act(visit, entries, to, do)
+    return await _page(visit, entries, to, "delete" if do == "ask" else "carry")
+
+
+async def _act(visit: Visit, entries: list[Entry], to: str, do: str) -> Response:
+    said = ""
+    for count, entry in enumerate(entries):
+        try:
+            said = await ACTS[do](visit, entry, to)
+        except OcmError as error:
+            return await _page(visit, entries[count:], to, "delete" if do == "delete" else "carry", error)
+    visit.context.wake.set()  # peers may have to be told
+    if said == "copying":
+        return redirect(COPIES, said)
+    place = await nearest(visit, asked(visit)) if do == "delete" else to
+    return redirect(f"/files/{place}", said)
+
+
+async def _delete(visit: Visit, entry: Entry, _to: str) -> str:
+    around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, entry.path))
+    await unlocked(visit, entry.path, member=True, deep=True)
+    await visit.tree.delete(entry.path)
+    return deleted(visit, around, entry)
+
+
+ACTS: dict[str, Act] = {"move": moved, "copy": copied, "delete": _delete}
+
+
+async def _entries(visit: Visit, place: str, paths: list[str]) -> list[Entry]:
+    """Those of the paths, which begin at the folder; what has gone meanwhile is left out."""
+    listed = {entry.path: entry for entry in await visit.tree.list(place)}
+    found = [listed.get(path) or await visit.tree.stat(path) for path in (join(place, path) for path in paths if path)]
+    return list({entry.path: entry for entry in found}.values())
+
+
+async def _page(visit: Visit, entries: list[Entry], to: str, asks: str, error: OcmError | None = None) -> Response:
+    """Really? Or: where to?"""
+    place = asked(visit)
+    around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, place))
+    return visit.page(
+        "chosen.html",
+        error,
+        asks=asks,
+        path=place,
+        crumbs=[*crumbs(place), ("", "")],
+        entries=[(entry, entry.path[len(place) :].lstrip("/")) for entry in entries],
+        shared=sorted(path for path in around.shared if any(inside(path, entry.path) for entry in entries)),
+        days=0 if around.origin else visit.context.config.trash_days,
+        theirs=around.origin,
+        folder=to,
+        way=crumbs(to),
+        folders=await folders_at(visit, to, entries) if asks == "carry" else [],
+        may_move=around.may_write and to != place,
+    )
