@@ -75,6 +75,33 @@ async def uploaded(person: Person, tmp_path: Path) -> None:
     assert await person.names() == ["deep", "f.odt"]
 
 
+async def several(person: Person, one: Server) -> None:
+    """Some of a folder are ticked, copied into another one, and these deleted."""
+    bar = person.page.get_by_role("button", name="Download", exact=True)
+    await person.open("/files/Look")
+    assert not await bar.is_visible()
+    for name in ("b.pdf", "c.txt"):
+        await person.page.get_by_label(f"Choose: {name}").check()
+    assert await bar.is_visible()
+    await person.fine()
+    await person.press("Move or copy")
+    await person.fine()
+    for folder in ("Files", "Work"):
+        await person.press(folder)
+        await person.page.get_by_label("Chosen folder").get_by_text(folder).wait_for()
+    await person.press("Copy here")
+    await person.sees("Copied.")
+    assert await person.names() == ["deep", "b.pdf", "c.txt"]
+    for name in ("b.pdf", "c.txt"):
+        await person.page.get_by_label(f"Choose: {name}").check()
+    await person.press("Delete")
+    await person.sees("Delete the 2 that you chose?")
+    await person.fine()
+    await person.press("Delete")
+    await person.sees("It can be restored from the trash.")
+    assert await person.names() == ["deep"]
+
+
 async def test_files_from_the_first_upload_to_the_trash(one: Server, visitor: Person, tmp_path: Path, size) -> None:
     await visitor.resize(size)
     one.context.database.write_now(lambda tx: accounts.change(tx, "einstein", quota=10_000_000))
@@ -118,7 +145,10 @@ async def test_files_from_the_first_upload_to_the_trash(one: Server, visitor: Pe
     await visitor.press("Search")
     assert await visitor.names() == ["d.wav"]
     await visitor.fine()
+    await several(visitor, one)
     await visitor.open("/files/")
+    told = "[...document.querySelectorAll('time')].map(one => [one.title, one.textContent].map(/UTC/.test, /UTC/))"
+    assert await visitor.page.evaluate(told) == [[True, False]] * 2  # where the reader is
     await visitor.unfold("More: Look")
     await visitor.fine()
     await visitor.download("Download: Look", tmp_path / "look.zip")

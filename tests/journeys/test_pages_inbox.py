@@ -32,7 +32,12 @@ async def test_what_may_only_be_read_offers_no_changes(one, two, marie):
     await offered(one, two, "work")
     page = await marie.open("/files/Shares/work")
     assert "you may only read" in page.text
-    assert page.forms == ["/logout", "/copies", "/files/Shares/work", "/chosen/Shares/work"]  # to sign out, copy, search, choose
+    assert page.forms == [
+        "/logout",
+        "/copies",
+        "/files/Shares/work",
+        "/chosen/Shares/work",
+    ]  # to sign out, copy, search, choose
     await marie.upload("Shares/work", [("b.txt", b"b")], status=403)
     await marie.submit("/delete/Shares/work/a.txt", status=403)
     assert [path.name for path in one.file("einstein", "work").iterdir()] == ["a.txt"]

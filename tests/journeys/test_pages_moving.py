@@ -180,7 +180,10 @@ async def test_what_is_ticked_is_downloaded_moved_copied_and_deleted(one, einste
 
     page = await einstein.submit("/chosen/", path=["a.txt", "deep"], do="carry")
     assert "Move or copy the 2 that you chose" in page.text
-    assert [values["value"] for tag, values in page.tags if tag == "button" and values.get("name") == "to"] == ["", "work"]
+    assert [values["value"] for tag, values in page.tags if tag == "button" and values.get("name") == "to"] == [
+        "",
+        "work",
+    ]
     page = await einstein.submit("/chosen/", path=["a.txt", "deep"], to="work")
     assert {values["value"] for _, values in page.tags if values.get("name") == "do"} == {"move", "copy"}
     page = await einstein.submit("/chosen/", path=["a.txt", "b.txt"], do="copy", to="work")

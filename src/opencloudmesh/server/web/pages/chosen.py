@@ -18,8 +18,6 @@ from opencloudmesh.server.web.pages.forms import MAX_FIELDS, read_fields
 from opencloudmesh.server.web.pages.moving import copied, folders_at, moved
 from opencloudmesh.server.web.pages.visits import Visit, redirect
 
-NONE = "Tick the boxes of some files or folders first."
-
 # What is done with one of them, and the folder that was chosen: what is said of it.
 Act = Callable[[Visit, Entry, str], Awaitable[str]]
 
@@ -30,7 +28,7 @@ async def choose(visit: Visit) -> Response:
     form, place = dict(fields), asked(visit)
     entries = await _entries(visit, place, [clean_path(value) for name, value in fields if name == "path"])
     if not entries:
-        return await folder(visit, Invalid(NONE))
+        return await folder(visit, Invalid("Tick the boxes of some files or folders first."))
     do, to = form.get("do", ""), clean_path(form.get("to", place))
     if do == "download":
         return await archive.download(visit, entries)
@@ -64,10 +62,11 @@ ACTS: dict[str, Act] = {"move": moved, "copy": copied, "delete": _delete}
 
 
 async def _entries(visit: Visit, place: str, paths: list[str]) -> list[Entry]:
-    """Those of the paths, which begin at the folder; what has gone meanwhile is left out."""
+    """Those of the paths, which begin at the folder, but for what goes with another one. Raises `NotFound`."""
     listed = {entry.path: entry for entry in await visit.tree.list(place)}
     found = [listed.get(path) or await visit.tree.stat(path) for path in (join(place, path) for path in paths if path)]
-    return list({entry.path: entry for entry in found}.values())
+    return [one for one in {entry.path: entry for entry in found}.values()
+            if not any(inside(one.path, other.path) for other in found if other.path != one.path)]  # fmt: skip
 
 
 async def _page(visit: Visit, entries: list[Entry], to: str, asks: str, error: OcmError | None = None) -> Response:

@@ -33,6 +33,13 @@ for (const source of document.querySelectorAll("[data-copies]")) {
   source.after(button);
 }
 
+/* Moments as they are where the reader is; the page does not know, and says them in UTC. */
+const moment = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+for (const time of document.querySelectorAll("time")) {
+  time.title = time.textContent;
+  time.textContent = moment.format(new Date(time.dateTime));
+}
+
 /* What is behind "#" is for the page after signing in: the link page of another cloud may have led here. */
 for (const form of document.querySelectorAll("form[action^='/login']")) {
   form.setAttribute("action", form.getAttribute("action") + location.hash);
