@@ -9,15 +9,14 @@ import wave
 import zipfile
 from pathlib import Path
 
-import pytest
-from tests.browser.person import DESKTOP, PHONE, Person
+from tests.browser.person import SIZES, Person
 from tests.browser.test_upload import choose, drag
 from tests.mesh import PASSWORD, Server, basic, settled
 from tests.security.test_pictures import pdf, picture
 
 from opencloudmesh.server import accounts
 
-pytestmark = pytest.mark.parametrize("size", [pytest.param(PHONE, id="phone"), pytest.param(DESKTOP, id="desktop")])
+pytestmark = SIZES
 
 LOADED = """() => [...document.querySelectorAll('main img')].every(image => image.loading === 'lazy' ||
     image.complete && image.naturalWidth > 0)"""

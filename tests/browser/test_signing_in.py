@@ -7,9 +7,11 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pyotp
+from tests.browser.person import SIZES, Person
 from tests.browsing import Browser
-from tests.mesh import PASSWORD
+from tests.mesh import PASSWORD, serve
 from tests.phones import ticket
+from tests.university import OLD, User, provider
 
 
 async def picture(person, name):
@@ -19,11 +21,12 @@ async def picture(person, name):
         for width, height in ((390, 844), (1280, 800)):
             await person.page.set_viewport_size({"width": width, "height": height})
             await person.page.screenshot(path=Path(folder) / f"{name}-{width}.png", full_page=True)
+        await person.resize(person.size)
 
 
 async def fine(person, name):
     await picture(person, name)
-    assert await person.faults() == []
+    await person.fine()
     assert await person.unreached() == []
 
 
@@ -32,7 +35,9 @@ def code_of(one, secret):
     return pyotp.TOTP(secret).at(int(one.context.clock()))
 
 
-async def test_a_second_factor_from_setting_it_up_to_turning_it_off(one, visitor):
+@SIZES
+async def test_a_second_factor_from_setting_it_up_to_turning_it_off(one, visitor, size):
+    await visitor.resize(size)
     await visitor.sign_in("einstein")
     await visitor.follow("Settings")
     await visitor.follow("Security")
@@ -85,7 +90,9 @@ async def make_passkey(person, name="My phone"):
     await person.press("Make it")
 
 
-async def test_a_passkey_lets_in_alone_and_is_two_factors(one, visitor):
+@SIZES
+async def test_a_passkey_lets_in_alone_and_is_two_factors(one, visitor, size):
+    await visitor.resize(size)
     sent = []
     visitor.page.on("request", lambda request: sent.append((request.url, request.post_data)))
     session, key = await authenticator(visitor)
@@ -140,3 +147,25 @@ async def test_a_passkey_without_a_finger_is_not_taken(one, visitor):
     await visitor.press("Continue")
     await visitor.sees("That did not work.")
     assert one.stored()["passkeys"] == []
+
+
+@OLD
+@SIZES
+async def test_somebody_signs_in_by_way_of_their_university(chromium, new_sqlite_url, tmp_path, size):
+    settings = {"oidc_label": "Sign in with the university", "database_url": new_sqlite_url()}
+    with provider([User(sub="1", claims={"preferred_username": "einstein"})]) as issuer:
+        settings |= {"oidc_issuer": issuer, "oidc_client_id": "cloud", "oidc_client_secret": "s3cr3t"}
+        async with serve(tmp_path / "cloud", **settings) as cloud, Person.at(chromium, cloud) as person:
+            cloud.add("einstein", name="Albert Einstein")
+            cloud.put("einstein", "work/a.txt", b"a")
+            await person.resize(size)
+            await person.page.route("**/pico.*", lambda route: route.abort())  # its style, from elsewhere
+            await person.open("/files/work")
+            await person.fine()
+            await person.follow("Sign in with the university")
+            await person.press("1")
+            await person.sees(cloud.address("einstein"))
+            assert await person.names() == ["a.txt"]
+            person.problems.clear()  # that other hosts were asked: the provider is one
+            await person.open("/settings/security")
+            await person.fine()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Route
-from tests.browser.person import Person
+from tests.browser.person import SIZES, Person
 
 from opencloudmesh.server import uploads
 
@@ -63,7 +63,9 @@ async def test_a_folder_is_chosen(two, marie, tmp_path):
     assert two.file("marie", "work/deep/a.txt").read_bytes() == b"a"
 
 
-async def test_a_lost_connection_costs_one_piece(two, marie, big):
+@SIZES
+async def test_a_lost_connection_costs_one_piece(two, marie, big, size):
+    await marie.resize(size)
     pieces: list[str] = []
 
     async def sometimes(route: Route) -> None:
@@ -104,7 +106,11 @@ async def test_an_upload_goes_on_after_the_page_was_left(two, marie, big):
     assert not [url for url in asked if url.endswith("from=0")]
 
 
-async def test_names_that_are_taken_are_asked_about_and_what_is_not_wanted_is_cancelled(two, marie, big, tmp_path):
+@SIZES
+async def test_names_that_are_taken_are_asked_about_and_what_is_not_wanted_is_cancelled(
+    two, marie, big, tmp_path, size
+):
+    await marie.resize(size)
     paths = [tmp_path / f"{name}.txt" for name in "abcd"]
     for path in paths:
         path.write_bytes(b"new")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import json
 import time
-import warnings
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +15,7 @@ from joserfc.jwk import KeySet, OctKey, RSAKey
 from tests.browsing import Browser, Page
 from tests.mesh import PASSWORD, basic, serve
 from tests.phones import Phone, ticket
+from tests.university import OLD, User, provider
 
 from opencloudmesh.client import openid as client
 from opencloudmesh.client.openid import Provider
@@ -24,14 +24,7 @@ from opencloudmesh.server import accounts, config, factors, operators
 from opencloudmesh.server.app import Cloud
 from opencloudmesh.server.openid import has_passed_mfa
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from oidc_provider_mock import User, run_server_in_thread
-
-# The provider still uses what its library will give up.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::authlib.deprecate.AuthlibDeprecationWarning"
-)
+pytestmark = OLD
 
 PEOPLE = (
     User(sub="1", claims={"preferred_username": "einstein", "name": "Albert E.", "email": "albert@uni.example"}),
@@ -48,10 +41,8 @@ PEOPLE = (
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with run_server_in_thread(user_claims=PEOPLE, require_nonce=True) as server:
-            yield f"http://localhost:{server.server_port}"
+    with provider(PEOPLE) as url:
+        yield url
 
 
 @pytest.fixture
