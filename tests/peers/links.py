@@ -55,7 +55,7 @@ class Links:
         link = self.links[token]
         said = {
             "remote": self.peer.base_url, "token": token, "owner": link.user, "ownerDisplayName": link.user,
-            "name": link.path, "protected": "1" if link.password else "0",
+            "name": link.path.rpartition("/")[2], "protected": "1" if link.password else "0",
         }  # fmt: skip
         return f"{cloud}/index.php/apps/files#{urlencode(said)}"
 

@@ -6,19 +6,27 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from tests.server.offices import HERE, THERE, Office
+from tests.server.offices import HERE, MARIE, THERE, Office
 
+from opencloudmesh.client.multistatus import RemoteEntry
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Forbidden, TooManyRequests
 from opencloudmesh.protocol.public_links import PublicLink
-from opencloudmesh.server import contacts, departures, links_elsewhere, news, outbox, policy, received, reshares
+from opencloudmesh.server import (
+    contacts,
+    departures,
+    links_elsewhere,
+    listings,
+    news,
+    outbox,
+    policy,
+    received,
+    reshares,
+)
 
-SEEN = {
-    "entry": None,
-    "resource_type": "folder",
-    "permissions": ["read", "write"],
-    "access": {"url": f"https://{THERE}/public.php/webdav/", "scheme": "Basic"},
-}
+ROOT = RemoteEntry("", True, 0, 0, "e", frozenset({"read", "write", "share"}))  # as ownCloud tells of every link
+ACCESS = {"url": f"https://{THERE}/public.php/webdav/", "scheme": "Basic"}
+SEEN = {**listings.root_columns(ROOT, link=True), "access": ACCESS}
 
 
 @pytest.fixture
@@ -83,6 +91,7 @@ def test_one_person_keeps_so_many_and_no_more(office: Office, monkeypatch: pytes
 
 def test_only_the_server_counts_for_the_policy(office: Office) -> None:
     """An invite exchanged with somebody there says nothing of who wrote the link."""
+    office.do(contacts.meet, "einstein", MARIE, source=contacts.INVITE)
     office.do(policy.put, "incoming", ("invited",))
     with pytest.raises(policy.Denied):
         keep(office, owner="marie")

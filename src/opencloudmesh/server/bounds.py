@@ -92,11 +92,9 @@ def of_share(row: Row) -> Bounds:
 def of_received(row: Row) -> Bounds:
     """What a received share gives: as its sender said, or, where that said nothing, as was seen over WebDAV.
 
-    Shares of version 1.0 have no `uri` and name no permissions (Nextcloud, ownCloud). What a link shows is never shared
-    on, so that is not among its permissions: whoever is to have it gets the link.
+    Shares of version 1.0 have no `uri` and name no permissions (Nextcloud, ownCloud).
     """
-    told = row.uri or row.entry is None or row.verified == LINK
-    said = row.permissions if told else row.entry["permissions"]
+    said = row.permissions if row.uri or row.entry is None else row.entry["permissions"]
     return Bounds(frozenset(said), row.expiration, _passed_on(row))
 
 

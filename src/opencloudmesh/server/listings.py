@@ -26,19 +26,21 @@ def root_columns(found: RemoteEntry, *, link: bool = False) -> dict[str, Any]:
 
     Of what a public link shows nobody else says what may be done with it.
     """
-    columns = {"entry": seen(found), "resource_type": "folder" if found.is_folder else "file"}
-    return {**columns, "permissions": sorted(found.permissions - {SHARE})} if link else columns
+    kept = seen(found, link=link)
+    columns = {"entry": kept, "resource_type": "folder" if found.is_folder else "file"}
+    return {**columns, "permissions": kept["permissions"]} if link else columns
 
 
-def seen(found: RemoteEntry) -> Seen:
-    """An entry as it is kept."""
+def seen(found: RemoteEntry, *, link: bool = False) -> Seen:
+    """An entry as it is kept. What a public link shows is never shared on, though ownCloud says that it may be."""
+    permissions = found.permissions - {SHARE} if link else found.permissions
     return {
         "name": found.name,
         "is_folder": found.is_folder,
         "size": found.size,
         "modified_ns": found.modified_ns,
         "etag": found.etag,
-        "permissions": sorted(found.permissions),
+        "permissions": sorted(permissions),
         "media_type": found.media_type,
     }
 

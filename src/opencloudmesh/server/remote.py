@@ -95,6 +95,7 @@ class RemoteTree:
         self.permissions = ALL
         self._reach = reach
         self._row = row
+        self._link = row.verified == LINK
         self._access: dict[str, str] | None = row.access
 
     # Looking
@@ -111,16 +112,16 @@ class RemoteTree:
         """One entry as it is. What the root is gets kept."""
         found = await self._ask(lambda dav: dav.stat(path), root=not path)
         if not path:
-            await self._keep(self._root_columns(found))
-        return listings.entry(path, listings.seen(found))
+            await self._keep(listings.root_columns(found, link=self._link))
+        return listings.entry(path, listings.seen(found, link=self._link))
 
     async def look_into(self, path: str) -> Entries:
         """A folder's children as they are, and they are kept. `NotFound` for a file."""
         folder, found = await self._ask(lambda dav: dav.list(path), root=not path)
         if folder is not None and not folder.is_folder:
             raise NotFound("This is not a folder.")
-        children = [listings.seen(child) for child in found]
-        await self._keep(self._root_columns(folder) if folder and not path else {}, path, children)
+        children = [listings.seen(child, link=self._link) for child in found]
+        await self._keep(listings.root_columns(folder, link=self._link) if folder and not path else {}, path, children)
         return [listings.entry(join(path, child["name"]), child) for child in children]
 
     async def quota(self) -> Quota:
@@ -225,7 +226,7 @@ class RemoteTree:
             peer = await self._reach.locate(row.host)
         except Unreachable as error:
             raise PeerAway(error.message, detail=error.detail) from None
-        if row.verified == LINK:
+        if self._link:
             return [link_way(peer, row.secret, row.password or "")]
         must_exchange = MUST_EXCHANGE_TOKEN in row.requirements
         token = None
@@ -273,7 +274,7 @@ class RemoteTree:
             self._access = {"url": way.root_url, "scheme": way.scheme}
             if way.credential != self._row.secret:
                 self._access["by"] = "token"
-            await self._keep({**self._root_columns(root), "access": self._access})
+            await self._keep({**listings.root_columns(root, link=self._link), "access": self._access})
         else:
             try:
                 credential = await self._token() if self._access.get("by") == "token" else self._row.secret
@@ -342,9 +343,6 @@ class RemoteTree:
 
     async def _failed(self, reason: str) -> None:
         await self._reach.database.write(lambda tx: peers.failed(tx, self._row.host, reason))
-
-    def _root_columns(self, found: RemoteEntry) -> dict[str, Any]:
-        return listings.root_columns(found, link=self._row.verified == LINK)
 
     async def _changed(self, path: str) -> None:
         await self._reach.database.write(lambda tx: listings.changed(tx, self._row.id, path))

@@ -26,7 +26,10 @@ SCHEMAS: dict[str, Schema] = {
             "event": {"type": "string", "enum": list(news.EVENTS)},
             "about": {"type": "string", "enum": sorted({event.about for event in news.EVENTS.values()})},
             "subject": {**TEXT, "description": "id of the share, invite, ... that it is about"},
-            "who": {**TEXT, "description": "the other person, by their address"},
+            "who": {
+                **TEXT,
+                "description": "the other person, by their address; of a link that somebody took, its host",
+            },
             "whoName": {**TEXT, "description": "as their server calls them"},
             "name": {**TEXT, "description": "of the file or folder"},
             "text": {**TEXT, "description": "a sentence for a person"},
