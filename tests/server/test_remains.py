@@ -94,4 +94,11 @@ def test_where_nobody_has_gone_there_is_nothing_to_do(storage):
 def test_who_never_had_a_file_leaves_an_empty_folder(tmp_path):
     storage = Storage(tmp_path)
     place = leave(storage)
-    assert [child.name for child in place.iterdir()] == ["files"]
+    assert list(place.iterdir()) == []
+
+
+def test_what_an_operator_gives_back_stays(storage):
+    place = leave(storage)
+    (place / "files").rename(storage.files / USER)
+    remains.recover(storage, lambda _: False)
+    assert on_disk(storage) == {"files/einstein/a.txt", "removed/einstein/trash/t1"}

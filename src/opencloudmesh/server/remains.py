@@ -5,8 +5,8 @@ none; or deleted.
         database.write_now(...)     # the account goes
     # what was in `files/einstein` is in `place / "files"`, and their trash beside it
 
-The folder in `removed/` is made before the account goes, and is filled after that: where a crash comes in between, it
-says what is still to be done at the next start.
+The folder in `removed/` is made before the account goes, and is filled after that: where a crash comes in between, a
+file in it (`UNFINISHED`) says what is still to be done at the next start.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from opencloudmesh.protocol.errors import OcmError
 from opencloudmesh.server import disk
 from opencloudmesh.server.storage import Storage
 
-FOLDER, FILES, TRASH = "removed", "files", "trash"
+FOLDER, FILES, TRASH, UNFINISHED = "removed", "files", "trash", "unfinished"
 
 
 @contextmanager
@@ -44,6 +44,8 @@ def announce(storage: Storage, account: str) -> Path:
             place = _folder(storage) / (name if number == 1 else f"{name} ({number})")
             with suppress(FileExistsError):
                 place.mkdir(mode=0o700)
+                (place / UNFINISHED).touch(mode=0o600)
+                disk.sync_folder(place)
                 disk.sync_folder(place.parent)
                 return place
             number += 1
@@ -52,6 +54,7 @@ def announce(storage: Storage, account: str) -> Path:
 def withdraw(place: Path) -> None:
     """It does not go after all."""
     with suppress(OSError):
+        (place / UNFINISHED).unlink(missing_ok=True)
         place.rmdir()
 
 
@@ -66,7 +69,7 @@ def finish(storage: Storage, account: str, place: Path, *, with_files: bool) -> 
         for folder, name in ((storage.trash, TRASH), (storage.files, FILES)):
             with suppress(FileNotFoundError):
                 os.rename(folder / disk.checked_name(account), place / name)
-        (place / FILES).mkdir(exist_ok=True, mode=0o750)
+        (place / UNFINISHED).unlink(missing_ok=True)
         disk.sync_folder(place)
     storage.used.forget(account)
 
@@ -75,7 +78,7 @@ def recover(storage: Storage, is_account: Callable[[str], bool]) -> None:
     """Does what a crash left undone: the files of an account that is gone go, a removal that never was is forgotten."""
     with suppress(FileNotFoundError):
         for place in list(_folder(storage).iterdir()):
-            if (place / FILES).exists():
+            if not (place / UNFINISHED).exists():
                 continue
             account = place.name.partition(" ")[0]
             if is_account(account):
