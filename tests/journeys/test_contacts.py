@@ -10,7 +10,7 @@ from tests.mesh import basic, settled
 
 from opencloudmesh.protocol import cards
 from opencloudmesh.protocol.address import Address
-from opencloudmesh.server import audit, contacts, outbox, schema
+from opencloudmesh.server import audit, circles, contacts, outbox, schema
 
 
 async def known(server, who, search=None):
@@ -149,6 +149,9 @@ async def test_a_share_of_a_stranger_is_shown_with_a_warning(one, two, marie, tr
 
 async def test_an_address_book_goes_out_and_in_by_the_api(one, two):
     await meet(one, two)
+    circle = await one.api("POST", "circles", {"name": "Radium"}, who="einstein", status=201)
+    marie = one.rows(contacts.find, "einstein", two.address("marie")).id
+    await one.api("PUT", f"circles/{circle['id']}/members/{marie}", who="einstein", status=200)
     for name, (kind, file) in {
         "jscontact": ("application/jscontact+json", "contacts.json"),
         "vcard": ("text/vcard; charset=utf-8", "contacts.vcf"),
@@ -165,6 +168,10 @@ async def test_an_address_book_goes_out_and_in_by_the_api(one, two):
             {"found": 1, "added": int(name == "jscontact"), "skipped": 0},
         )
         assert await known(two, "fritz") == [(two.address("marie"), "direct entry")]
+        (same,) = await two.api("GET", "circles", who="fritz")
+        assert (same["name"], [each["address"] for each in same["members"]]) == ("Radium", [two.address("marie")])
+        await two.api("DELETE", f"circles/{same['id']}", who="fritz", status=204)
+    assert two.rows(outbox.everything) == []  # nothing is shared with anybody by that
     assert not two.rows(contacts.invited, "fritz", two.address("marie"))
     exported = await one.api("GET", "contacts/export", who="einstein")
     assert exported[0]["ietf.org:ocmAddresses"] == {"ocm": {"address": two.address("marie"), "source": "invite"}}
@@ -229,6 +236,22 @@ async def test_who_is_brought_in_is_nobody_who_is_here(two, marie):
     book = cards.write([cards.Card(Address.parse(two.address("marie")))], cards.VCARD)
     await upload(marie, "x.vcf", book)
     assert await known(two, "marie") == []
+
+
+async def test_of_the_circles_in_a_file_those_are_made_that_can_be(two, monkeypatch):
+    monkeypatch.setattr(circles, "MAX_MEMBERS", 2)
+    monkeypatch.setattr(circles, "MAX_CIRCLES", 2)
+    await two.api("POST", "circles", {"name": "radium"}, who="marie", status=201)
+    names = ("Radium", "a@b", "Work", "One too many")
+    addresses = [Address(each, "x.example") for each in "abc"] + [Address.parse(two.address("marie"))]
+    book = cards.write([cards.Card(each, circles=names) for each in addresses], cards.VCARD)
+    headers = {"Authorization": basic("marie"), "Content-Type": cards.VCARD}
+    for added in (3, 0):
+        answer = await two.request("POST", "/api/v1/contacts/import", headers, book)
+        assert json.loads(answer.body)["added"] == added
+        found = await two.api("GET", "circles", who="marie")
+        inside = {row["name"]: [each["address"] for each in row["members"]] for row in found}
+        assert inside == {name: ["a@x.example", "b@x.example"] for name in ("radium", "Work")}
 
 
 async def upload(browser, name, body, status=200):

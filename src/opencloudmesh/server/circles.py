@@ -5,11 +5,16 @@ A circle is its owner's alone: nobody in it, and no other server, hears of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
+from opencloudmesh.protocol.address import Address
+from opencloudmesh.protocol.cards import MAX_CIRCLES as MAX_OF_CARD
+from opencloudmesh.protocol.cards import Card
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound
 from opencloudmesh.server import contacts
 from opencloudmesh.server.database import Tx
@@ -98,6 +103,39 @@ def remove(tx: Tx, account: str, circle_id: str) -> None:
     """The circle is gone; contacts and shares stay. Raises `NotFound`."""
     get(tx, account, circle_id)
     tx.run(circles.delete().where(circles.c.id == circle_id))
+
+
+def cards(tx: Tx, account: str) -> list[Card]:
+    """The whole address book with the circles that everybody is in, for other programs."""
+    names: dict[str, list[str]] = {}
+    for circle in listing(tx, account):
+        for member in circle.members:
+            names.setdefault(member.address, []).append(circle.name)
+    book = contacts.cards(tx, account)
+    return [replace(card, circles=tuple(names.get(str(card.address), ())[:MAX_OF_CARD])) for card in book]
+
+
+def take(tx: Tx, account: str, found: Sequence[Card], *, own_address: Address) -> int:
+    """Contacts from another program's address book; how many of them are new (`contacts.take`).
+
+    They are in their circles here too, as far as those can be called so and there is room. Nothing is shared by that.
+    """
+    new = contacts.take(tx, account, found, own_address=own_address)
+    known = {circle.name.casefold(): circle for circle in listing(tx, account)}
+    inside = {circle.id: {member.id for member in circle.members} for circle in known.values()}
+    for card in found:
+        contact = contacts.find(tx, account, str(card.address)) if card.circles else None
+        if contact is None:  # they are in none, or are the person themselves
+            continue
+        for name in card.circles:
+            with suppress(Invalid, Conflict):
+                circle = known.get(name.casefold()) or create(tx, account, name)
+                known[name.casefold()] = circle
+                members = inside.setdefault(circle.id, set())
+                if len(members) < MAX_MEMBERS and contact.id not in members:
+                    tx.run(circle_members.insert().values(circle=circle.id, contact=contact.id))
+                    members.add(contact.id)
+    return new
 
 
 def _found(matching: Any) -> Circle:

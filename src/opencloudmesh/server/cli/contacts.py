@@ -12,7 +12,7 @@ import segno
 from opencloudmesh.protocol import cards
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.wire import encode_json
-from opencloudmesh.server import accounts, contacts, introductions, invites, views
+from opencloudmesh.server import accounts, circles, contacts, introductions, invites, views
 from opencloudmesh.server import config as settings
 from opencloudmesh.server.cli.common import Commands, data_option, json_option, opened, person_option, show
 from opencloudmesh.server.config import Config
@@ -160,7 +160,7 @@ def contacts_unblock(data: str, account: str, who: str) -> None:
 def contacts_export(data: str, account: str, kind: str) -> None:
     """Print a person's address book, for another program."""
     with opened(data) as (_, database):
-        book = database.read_now(lambda tx: contacts.cards(tx, accounts.get(tx, account).id))
+        book = database.read_now(lambda tx: circles.cards(tx, accounts.get(tx, account).id))
         click.echo(cards.write(book, cards.VCARD if kind == "vcard" else cards.JSCONTACT), nl=kind == "jscontact")
 
 
@@ -175,7 +175,7 @@ def contacts_import(data: str, account: str, file: BinaryIO) -> None:
         found = cards.read(body, cards.kind_of(body))
         own = Address(account, config.own_host)
         new = database.write_now(
-            lambda tx: contacts.take(tx, accounts.get(tx, account).id, found.cards, own_address=own)
+            lambda tx: circles.take(tx, accounts.get(tx, account).id, found.cards, own_address=own)
         )
         skipped = f" {found.skipped} had no OCM Address." if found.skipped else ""
         click.echo(f"{len(found.cards)} were read, {new} of them are new.{skipped}")

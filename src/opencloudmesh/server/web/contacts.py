@@ -9,7 +9,7 @@ from opencloudmesh.protocol import cards
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import FieldError, Invalid, UnsupportedMediaType
 from opencloudmesh.protocol.fields import Fields
-from opencloudmesh.server import contacts, views
+from opencloudmesh.server import circles, contacts, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.web.bodies import media_type, read_body, read_object
@@ -79,7 +79,7 @@ async def export(context: Context, account: Account, name: str) -> Response:
             "The format is one of: {words}.", words=", ".join(FORMATS), fields=[FieldError("format", "INVALID")]
         )
     kind, filename = FORMATS[name]
-    book = await context.database.read(lambda tx: contacts.cards(tx, account.id))
+    book = await context.database.read(lambda tx: circles.cards(tx, account.id))
     headers = {
         "Content-Type": f"{kind}; charset=utf-8" if kind == cards.VCARD else kind,
         "Content-Disposition": f'attachment; filename="{filename}"',
@@ -93,7 +93,7 @@ async def take(context: Context, account: Account, body: bytes, kind: str) -> di
     """Reads an address book: how many addresses were in it, how many are new, how many of its cards have none."""
     found = cards.read(body, kind)
     own_address = Address(account.id, context.config.own_host)
-    new = await context.database.write(lambda tx: contacts.take(tx, account.id, found.cards, own_address=own_address))
+    new = await context.database.write(lambda tx: circles.take(tx, account.id, found.cards, own_address=own_address))
     return {"found": len(found.cards), "added": new, "skipped": found.skipped}
 
 
