@@ -32,7 +32,7 @@ demo: setup
 	@$(BIN)/python -m demo $(ARGS)
 
 screenshots: setup
-	@$(BIN)/python -m demo.screenshots $(ARGS)
+	@$(BIN)/python -m demo.screenshots
 
 # Much of what servers do for each other is waiting: two more workers than cores.
 test: setup

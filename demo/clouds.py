@@ -62,12 +62,10 @@ class Cloud:
 
     def start(self) -> None:
         """Adds the person and starts the server. Raises `RuntimeError`."""
-        environment = {**os.environ, "OCM_DATA": str(self.folder), "OCM_PASSWORD": self.password}
-        adding = [OCM, "user", "add", self.user, "--name", self.full_name]
-        subprocess.run(adding, env=environment, check=True, stdout=subprocess.DEVNULL)
+        self.command("user", "add", self.user, "--name", self.full_name)
         serving = [OCM, "serve", "--public-url", self.url, "--port", str(self.port), "--development"]
         self.process = subprocess.Popen(
-            serving, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+            serving, env=self._environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
         )
         threading.Thread(target=self._listen, daemon=True).start()
         until = time.monotonic() + STARTING
@@ -75,6 +73,10 @@ class Cloud:
             if self.process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError("\n".join([f"The server at {self.url} did not start:", *self.said[-10:]]))
             time.sleep(0.05)
+
+    def command(self, *arguments: str) -> None:
+        """A command of its operator's, in the terminal."""
+        subprocess.run([OCM, *arguments], env=self._environment(), check=True, stdout=subprocess.DEVNULL)
 
     def stop(self) -> None:
         """Ends the server."""
@@ -104,6 +106,9 @@ class Cloud:
                 return content
         except HTTPError as error:
             raise RuntimeError(f"{method} {path}: {error.code} {error.read().decode(errors='replace')}") from None
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "OCM_DATA": str(self.folder), "OCM_PASSWORD": self.password}
 
     def _answers(self) -> bool:
         try:

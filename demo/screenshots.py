@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from demo.clouds import Cloud, pair
+from demo.clouds import PORTS, Cloud, pair
 from demo.content import fill
 
 FOLDER = Path(".demo").absolute()
@@ -24,6 +25,10 @@ SHOTS = (
     ("files-phone", "/files/", PHONE, "light"),
     ("inbox-phone", "/inbox", PHONE, "dark"),
 )
+FOR_OPERATORS = (
+    ("server", f"/operator/peers/localhost:{PORTS[1]}", DESKTOP, "light"),
+    ("outbox-phone", "/operator/outbox", PHONE, "dark"),
+)
 
 
 def main() -> int:
@@ -32,7 +37,7 @@ def main() -> int:
     if chromium is None:
         print("Chromium is needed for this (Debian: chromium).", file=sys.stderr)
         return 1
-    one, two = pair(FOLDER, sys.argv[1:])
+    one, two = pair(FOLDER, ())
     shutil.rmtree(FOLDER, ignore_errors=True)
     try:
         one.start()
@@ -40,7 +45,9 @@ def main() -> int:
         fill(one, two)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            take(browser, one)
+            take(browser, one, SHOTS)
+            one.command("user", "operator", one.user, "on")
+            take(browser, one, FOR_OPERATORS)
             browser.close()
     finally:
         one.stop()
@@ -48,10 +55,10 @@ def main() -> int:
     return 0
 
 
-def take(browser: Browser, cloud: Cloud) -> None:
+def take(browser: Browser, cloud: Cloud, shots: Iterable[tuple[str, str, tuple[int, int], str]]) -> None:
     """The pictures of one person's pages."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    for name, path, (width, height), colours in SHOTS:
+    for name, path, (width, height), colours in shots:
         page = browser.new_page(
             base_url=cloud.url, viewport={"width": width, "height": height}, color_scheme=colours,
             reduced_motion="reduce",

@@ -130,6 +130,8 @@ class Person:
                 for fault in result.response["violations"]
                 for node in fault["nodes"]
             ]
+            if "<" in await page.title():
+                found.append(f"{page.url} has markup in its title")
             if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 found.append(f"{page.url} is wider than {size['width']} pixels")
         await page.set_viewport_size(self.size)
