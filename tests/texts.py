@@ -137,7 +137,8 @@ def _tables() -> Iterator[str]:
             yield from (state, event, after)
     for table in (
         asked.STATES, asked.LABELS, copies.STATES, welcome.LABELS,
-        audit.OUTCOMES, audit.DIRECTIONS, groups.LABELS, outbox.STATES, outbox.KINDS, outbox.LOSS, settings.STATES,
+        audit.EVENTS, audit.OUTCOMES, audit.DIRECTIONS, groups.LABELS,
+        outbox.STATES, outbox.KINDS, outbox.LOSS, settings.STATES,
         policy.QUESTIONS, policy.GROUNDS, policy.SIGNATURES, policy.STANDINGS, policy.CHOICES, policy.LABELS,
         users.LABELS,
     ):  # fmt: skip

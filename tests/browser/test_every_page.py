@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest_asyncio
+from tests.browser.languages import in_other_languages
 from tests.browser.test_journeys import LONG
 from tests.mesh import settled
 from tests.security.test_pictures import pdf, picture
@@ -14,7 +15,7 @@ from opencloudmesh.server import links_elsewhere, received, schema, uploads
 
 MESH = "https://mesh.example/servers.json"
 PAGES = (
-    "/files/", "/files/Empty", "/files/Shares/Radium", "/share/Shares/Radium", "/files/?search=nothing", "/share/work",
+    "/files/", "/files/Empty", "/files/Shares/Radium", "/share/Shares/Radium", "/files/?search=zero", "/share/work",
     "/share/work?with=nobody@localhost:9", f"/share/{quote(LONG)}",
     f"/rename/{quote(LONG)}", "/delete/work", "/delete/Shares/Kept", "/move/work", "/move/work?to=Shares", "/inbox",
     "/requests", "/asked", "/ssh-keys", "/copies", "/trash", "/notifications", "/invites", "/contacts",
@@ -78,11 +79,13 @@ async def test_every_page_is_for_everybody(one, visitor, busy):
     (radium,) = [row for row in one.rows(received.listing, "einstein") if row.name == "Radium"]
     parts = {"parts": {"webapp": APP}}  # as if that cloud had offered it in an application too
     one.context.database.write_now(lambda tx: tx.run(schema.received.update().values(parts)))
-    for path in PAGES:
-        await visitor.open(path.replace("{app}", radium.id))
+    pages = [path.replace("{app}", radium.id) for path in PAGES]
+    for path in pages:
+        await visitor.open(path)
         assert await visitor.faults() == []
         assert await visitor.unreached() == []
         assert await visitor.page.locator(".top").get_by_text(one.address("einstein"), exact=True).is_visible()
+    assert await in_other_languages(visitor, pages) == []
 
 
 OPERATOR = (
@@ -105,10 +108,12 @@ async def test_every_page_of_operators_is_for_everybody(one, two, visitor, busy)
     waiting = (await one.api("GET", "operator/outbox", who="lise"))[0]
     kid = (await one.api("GET", "operator/keys", who="lise"))[0]["kid"]
     await visitor.sign_in("lise")
-    for path in OPERATOR:
-        await visitor.open(path.format(two=quote(two.host), message=waiting["id"], kid=quote(kid, safe="")))
+    pages = [path.format(two=quote(two.host), message=waiting["id"], kid=quote(kid, safe="")) for path in OPERATOR]
+    for path in pages:
+        await visitor.open(path)
         await visitor.fine()  # in other sizes and colours, see test_operating.py
         assert await visitor.unreached() == []
+    assert await in_other_languages(visitor, pages) == []
     await visitor.open("/operator/users/einstein")
     await visitor.press("Make a link: Albert Einstein")
     assert await visitor.faults() == []
@@ -122,10 +127,14 @@ async def test_every_page_of_visitors_is_for_everybody(one, visitor, busy):
         await visitor.open(path)
         assert await visitor.faults() == []
         assert await visitor.unreached() == []
+    assert await in_other_languages(visitor, ("/login", busy, link["url"])) == []
     link = await one.api("POST", "links", {"path": "work", "mode": "read"}, who="einstein")
     await visitor.open(link["url"])
     await visitor.unfold("Add to your cloud")
     assert await visitor.faults() == []
+    assert await in_other_languages(visitor, (link["url"],)) == []
+    await visitor.open(link["url"])
+    await visitor.unfold("Add to your cloud")
     await visitor.fill("Your address", "cloud.example")
     await visitor.press("Add to your cloud")
     await visitor.sees("Go on at")

@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -138,7 +139,8 @@ class Database:
         """Runs a query on a reader thread. It sees one moment of the database and can change nothing."""
         if self._closed:
             raise Unavailable(CLOSED)
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, query)
+        run = copy_context().run  # in the language of whoever asks
+        return await asyncio.get_running_loop().run_in_executor(self._readers, run, self.read_now, query)
 
     def write_now(self, gesture: Callable[[Tx], T]) -> T:
         """As `write`, for callers without an event loop (the command line, tests)."""

@@ -18,6 +18,22 @@ from opencloudmesh.server.web.pages.visits import Visit
 
 DAY = 86_400  # seconds
 OUTCOMES = {"done": "Done", "refused": "Refused", "failed": "Failed"}
+EVENTS = {
+    "share": "a share",
+    "reshare": "a share, shared on",
+    "notification": "news of a share",
+    "invite": "an invite",
+    "token": "a token",
+    "request": "a request for a share",
+    "contact": "a contact",
+    "directory": "a directory",
+    "policy": "the policy",
+    "peer": "a server",
+    "keys": "keys",
+    "account": "a user",
+    "outbox": "the outbox",
+    "group": "a group",
+}
 DIRECTIONS = {"in": "from there", "out": "to there", "here": "here"}
 FILTERS = ("host", "account", "event", "outcome", "first", "last")
 
@@ -30,7 +46,7 @@ async def show(visit: Visit) -> Response:
     values: dict[str, Any] = paged(rows, audit.place_of, "before", **form)
     query = urlencode({name: value for name, value in form.items() if value})
     return framed(
-        visit, "audit", "audit", **values, form=form, query=query, events=gestures.EVENTS, outcomes=OUTCOMES,
+        visit, "audit", "audit", **values, form=form, query=query, events=EVENTS, outcomes=OUTCOMES,
         directions=DIRECTIONS,
     )  # fmt: skip
 
