@@ -139,7 +139,8 @@ def _tables() -> Iterator[str]:
         asked.STATES, asked.LABELS, copies.STATES, welcome.LABELS,
         audit.EVENTS, audit.OUTCOMES, audit.DIRECTIONS, groups.LABELS,
         outbox.STATES, outbox.KINDS, outbox.LOSS, settings.STATES,
-        policy.QUESTIONS, policy.GROUNDS, policy.SIGNATURES, policy.STANDINGS, policy.CHOICES, policy.LABELS,
+        policy.QUESTIONS, policy.GROUNDS, policy.SIGNATURES, policy.TOKENS, policy.STANDINGS, policy.CHOICES,
+        policy.LABELS,
         users.LABELS,
     ):  # fmt: skip
         yield from table.values()

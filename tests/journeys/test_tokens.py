@@ -11,8 +11,9 @@ from tests.mesh import settled
 
 from opencloudmesh.client import peer as client
 from opencloudmesh.protocol.discovery import Discovery
+from opencloudmesh.protocol.errors import Refused
 from opencloudmesh.protocol.tokens import TokenRequest
-from opencloudmesh.server import received, shares
+from opencloudmesh.server import peers, policy, received, rules, schema, shares
 
 
 async def exchange(one, two, code, *, client_id=None, signed=True):
@@ -124,6 +125,54 @@ async def test_who_signs_must_sign_for_a_token_too(one, two):
     with pytest.raises(Exception, match="401"):
         await exchange(one, two, secret_of(one, share_id), client_id="other.example")
     assert one.stored() == before
+
+
+async def test_who_may_not_have_one_is_told_so_by_its_oauth_name(one, two):
+    one.put("einstein", "note.txt", b"e = mc2")
+    share_id, _ = await offered(one, two)
+    before = one.stored()["tokens"]
+
+    async def refused(error, status, **named):
+        with pytest.raises(Refused) as caught:
+            await exchange(one, two, secret_of(one, share_id), **named)
+        assert (json.loads(caught.value.body)["error"], caught.value.peer_status) == (error, status)
+        assert one.stored()["tokens"] == before
+
+    await refused("invalid_client", 401, signed=False)
+    await refused("invalid_client", 401, client_id="other.example")
+    one.context.database.write_now(lambda tx: rules.put(tx, two.host, incoming="deny"))
+    await refused("unauthorized_client", 400)
+
+
+@pytest.mark.parametrize("wish", [policy.POSSIBLE, policy.ALWAYS])
+async def test_the_operator_wishes_that_tokens_are_demanded(one, two, wish):
+    one.put("einstein", "note.txt", b"e = mc2")
+    one.context.database.write_now(lambda tx: policy.put(tx, "tokens", (wish,)))
+    share_id, received_id = await offered(one, two)
+    assert one.rows(shares.get, share_id).requirements == ["must-exchange-token"]
+    assert two.rows(received.get, received_id).requirements == ["must-exchange-token"]
+    assert await opens(one, secret_of(one, share_id)) == 401
+    assert (await two.dav("GET", "marie", "Shares/note.txt")).body == b"e = mc2"
+    knows_no_tokens(one, two.host)
+    body = {"path": "note.txt", "shareWith": two.address("fritz")}
+    share = await one.api("POST", "shares", body, who="einstein", status=201)
+    await settled(one, two)
+    offers = await two.api("GET", "received", who="fritz")
+    if wish == policy.POSSIBLE:
+        assert (await sent(one, share["id"]))["state"] == "sent"
+        assert one.rows(shares.get, share["id"]).requirements == []
+    else:
+        assert offers == []
+        failed = await sent(one, share["id"])
+        assert (failed["state"], "the operator of this cloud demands" in failed["error"]) == ("failed", True)
+
+
+def knows_no_tokens(cloud, host):
+    """What is known of a server says that it cannot exchange tokens."""
+    document = cloud.rows(peers.get, host).document
+    known = [word for word in document["capabilities"] if word != "exchange-token"]
+    changed = {"document": {**document, "capabilities": known}}
+    cloud.context.database.write_now(lambda tx: tx.run(schema.peers.update().values(**changed)))
 
 
 async def test_a_peer_that_demands_tokens_gets_a_share_that_demands_them(one, two, monkeypatch):

@@ -44,6 +44,18 @@ def test_short_lived_tokens_are_promised_where_we_have_them(criterion):
         obligations(demanding, can=EVERYTHING - {"exchange-token"})
 
 
+@pytest.mark.parametrize("able", [True, False])
+@pytest.mark.parametrize("tokens", ["demanded", "possible", "always"])
+def test_the_operator_may_wish_for_them_too(tokens, able):
+    asked = peer(capabilities=["exchange-token"] if able else [])
+    if tokens == "always" and not able:
+        with pytest.raises(Forbidden, match="cannot exchange"):
+            obligations(asked, can=EVERYTHING, tokens=tokens)
+    else:
+        demanded = {"must-exchange-token"} if able and tokens != "demanded" else frozenset()
+        assert obligations(asked, can=EVERYTHING, tokens=tokens).requirements == demanded
+
+
 @pytest.mark.parametrize("criterion", ["must-invite", "invite"])
 def test_people_who_have_to_be_invited_are(criterion):
     demanding = peer(criteria=[criterion])

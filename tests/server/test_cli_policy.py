@@ -15,6 +15,7 @@ def test_the_policy_is_shown_and_set(ocm):  # noqa: F811
             "incoming": ["directory", "invited", "stranger"],
             "outgoing": ["anybody"],
             "signatures": ["expected"],
+            "tokens": ["demanded"],
             "accept": [],
         },
         "rules": [],

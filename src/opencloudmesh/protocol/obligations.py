@@ -14,6 +14,7 @@ from opencloudmesh.protocol.errors import Forbidden
 from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN, MUST_USE_MFA
 
 SignatureFamily = Literal["rfc9421", "cavage"]
+Tokens = Literal["always", "possible", "demanded"]  # when what we share opens with short-lived tokens alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,13 @@ def check_share_type(peer: Discovery, share_type: str, resource_type: str) -> No
         raise Forbidden("That server takes shares for single people only, not for groups.")
 
 
-def obligations(peer: Discovery, *, can: frozenset[str], invited: bool = False, mfa: bool = False) -> Obligations:
+def obligations(
+    peer: Discovery, *, can: frozenset[str], invited: bool = False, mfa: bool = False, tokens: Tokens = "demanded"
+) -> Obligations:
     """What a share to `peer` must fulfil. `can`: our own capabilities, `mfa`: the person asks for it.
 
-    Raises `Forbidden` where the peer demands what we cannot do.
+    `tokens`: the wish of our operator. Raises `Forbidden` where the peer demands what we cannot do, or cannot do what
+    we demand.
     """
     if not peer.enabled:
         raise Forbidden("That server does not take part in Open Cloud Mesh at the moment.")
@@ -56,6 +60,10 @@ def obligations(peer: Discovery, *, can: frozenset[str], invited: bool = False, 
         if "exchange-token" not in can:
             raise Forbidden("That server demands short-lived tokens, which this one does not offer.")
         requirements.add(MUST_EXCHANGE_TOKEN)
+    elif tokens != "demanded" and "exchange-token" in peer.capabilities:
+        requirements.add(MUST_EXCHANGE_TOKEN)
+    elif tokens == "always":
+        raise Forbidden("That server cannot exchange short-lived tokens, which the operator of this cloud demands.")
     if "must-invite" in peer.criteria and "invites" in can and not invited:
         raise Forbidden("That server takes shares only from people who were invited: exchange an invite first.")
     if mfa:

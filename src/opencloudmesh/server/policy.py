@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from opencloudmesh.protocol.obligations import Tokens
 from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import audit, contacts, directories, peers
 from opencloudmesh.server.audit import Direction
@@ -28,6 +29,7 @@ ALLOWED, DIRECTORY, INVITED, STRANGER, ANYBODY = "allowed", "directory", "invite
 GROUNDS = (DIRECTORY, INVITED, STRANGER, ANYBODY)
 REQUIRED, EXPECTED, OPTIONAL = "required", "expected", "optional"
 SIGNATURES = (REQUIRED, EXPECTED, OPTIONAL)
+TOKENS = ALWAYS, POSSIBLE, DEMANDED = "always", "possible", "demanded"
 
 
 class Knob(NamedTuple):
@@ -60,6 +62,13 @@ KNOBS: Mapping[str, Knob] = {
         (REQUIRED,),
         "Whose messages are taken: `required` only signed ones; `expected` unsigned ones too, from servers that "
         "publish no key and have never signed; `optional` from anybody.",
+    ),
+    "tokens": Knob(
+        (DEMANDED,),
+        TOKENS,
+        (ALWAYS,),
+        "When what people here share opens with short-lived tokens alone: `always`, and nothing is shared with servers "
+        "that cannot exchange them; where it is `possible`; or where the other server has `demanded` it.",
     ),
     "accept": Knob(
         (),
@@ -102,6 +111,11 @@ class Policy:
         """How it is with messages that are not signed: "required", "expected" or "optional"."""
         (word,) = self.words["signatures"]
         return word
+
+    @property
+    def tokens(self) -> Tokens:
+        """When what is shared opens with tokens alone."""
+        return next(word for word in get_args(Tokens) if word in self.words["tokens"])
 
     def grounds(self, direction: Direction) -> frozenset[str]:
         """On which grounds others are let through."""

@@ -172,7 +172,8 @@ class Worker:
         check_share_type(peer, share.share_type, share.resource_type)
         invited = await read(lambda tx: contacts.invited(tx, share.owner, share.share_with))
         mfa = MUST_USE_MFA in share.requirements
-        duties = obligations(peer, can=frozenset(outgoing.CAPABILITIES), invited=invited, mfa=mfa)
+        can, wish = frozenset(outgoing.CAPABILITIES), (await read(policy.current)).tokens
+        duties = obligations(peer, can=can, invited=invited, mfa=mfa, tokens=wish)
         app = outgoing.opens_in_app(share, self._context.config, peer)
         if app:  # and so does all else of it
             duties = replace(duties, requirements=duties.requirements | {MUST_EXCHANGE_TOKEN})

@@ -221,9 +221,10 @@ async def _answer(context: Context, kind: Message, request: Request) -> Response
 async def _sender(context: Context, kind: Message, message: wire.Request, address: str) -> Sender:
     try:
         return await authenticate(context, message, address)
-    except SignatureError as error:
+    except (SignatureError, Denied) as error:
         if kind.gesture is receive_token_request:
-            raise TokenError("invalid_client", error.message) from None
+            word = "unauthorized_client" if isinstance(error, Denied) else "invalid_client"
+            raise TokenError(word, error.message) from None
         raise
 
 

@@ -21,6 +21,7 @@ QUESTIONS = {
     "incoming": "Who elsewhere may share with people here?",
     "outgoing": "With whom elsewhere may people here share?",
     "signatures": "Must their messages be signed?",
+    "tokens": "Does what people here share open with short-lived tokens alone?",
     "accept": "Whose shares are accepted without asking the person?",
 }
 GROUNDS = {
@@ -34,6 +35,11 @@ SIGNATURES = {
     gestures.REQUIRED: "Always: what is not signed is refused",
     gestures.EXPECTED: "If their server can: unsigned messages only from servers without a key that have never signed",
     gestures.OPTIONAL: "No: unsigned messages are taken from anybody",
+}
+TOKENS = {
+    gestures.ALWAYS: "Always: nothing is shared with servers that cannot exchange them",
+    gestures.POSSIBLE: "With every server that can exchange them",
+    gestures.DEMANDED: "Only where the other server demands it",
 }
 STANDINGS = {
     rules.ALLOW: "allowed",
@@ -63,8 +69,8 @@ async def show(visit: Visit, error: OcmError | None = None, form: Mapping[str, s
     words, found, criteria = await visit.context.database.read(look)
     return framed(
         visit, "policy", "policy", error, labels=LABELS, words=words, knobs=gestures.KNOBS, questions=QUESTIONS,
-        answers=GROUNDS | SIGNATURES, criteria=criteria, choices=CHOICES, signatures=SIGNATURES, form=form or {},
-        **paged(found, lambda row: row.pattern),
+        answers=GROUNDS | SIGNATURES | TOKENS, criteria=criteria, choices=CHOICES, signatures=SIGNATURES,
+        form=form or {}, **paged(found, lambda row: row.pattern),
     )  # fmt: skip
 
 
