@@ -48,7 +48,7 @@ WALKS = int(os.environ.get("OCM_WALK", "0"))
 PERMISSIONS = (["read"], ["read", "write"], ["read", "share"], ["read", "share", "write"])
 PAUSES = (1, 30, 1_000, 5_000)
 FILES = ("a.txt", "d/b.txt")
-REFUSED = (400, 401, 403, 404, 409)  # 401 of who is not there any more
+REFUSED = (400, 401, 403, 404, 409, 503)  # 401 of who is not there any more, 503 while the other server seems away
 GROUP = "group"  # of the two people at each cloud
 
 
