@@ -91,10 +91,11 @@ async def test_the_policy_is_changed_in_its_words(one, lise):
     await lise.submit("/operator/policy/incoming", directory="yes", invited="yes", nonsense="yes")
     await lise.submit("/operator/policy/outgoing")
     await lise.submit("/operator/policy/signatures", one="required")
+    await lise.submit("/operator/policy/tokens", one="possible")
     in_force = one.rows(policy.current)
     assert in_force.words["incoming"] == {"directory", "invited"}
     assert in_force.words["outgoing"] == frozenset()
-    assert in_force.signatures == "required"
+    assert (in_force.signatures, in_force.tokens) == ("required", "possible")
     assert "must-use-http-sig" in (await lise.open("/operator/policy")).text
     before = one.stored()
     await lise.submit("/operator/policy/signatures", 400, one="sometimes")
@@ -102,13 +103,13 @@ async def test_the_policy_is_changed_in_its_words(one, lise):
     assert one.stored() == before
     said = await one.api("PATCH", "operator/policy", {"accept": ["invited"], "outgoing": ["anybody"]}, who="lise")
     assert said == {"incoming": ["directory", "invited"], "outgoing": ["anybody"], "signatures": ["required"],
-                    "accept": ["invited"]}  # fmt: skip
+                    "tokens": ["possible"], "accept": ["invited"]}  # fmt: skip
     before = one.stored()
     await one.api("PATCH", "operator/policy", {"accept": ["allowed"], "outgoing": ["x"]}, who="lise", status=400)
     assert one.stored() == before  # all of it or nothing
     assert [reason for *_, reason in decided(one)] == [
-        "incoming: directory, invited", "outgoing: nobody", "signatures: required", "outgoing: anybody",
-        "accept: invited",
+        "incoming: directory, invited", "outgoing: nobody", "signatures: required", "tokens: possible",
+        "outgoing: anybody", "accept: invited",
     ]  # fmt: skip
 
 
