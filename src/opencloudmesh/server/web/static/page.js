@@ -34,7 +34,9 @@ for (const source of document.querySelectorAll("[data-copies]")) {
 }
 
 /* Moments as they are where the reader is; the page does not know, and says them in UTC. */
-const moment = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+const { lang } = document.documentElement;
+const spoken = navigator.languages.find((one) => one.startsWith(lang)) ?? lang; // as in "en-GB" for "en"
+const moment = new Intl.DateTimeFormat(spoken, { dateStyle: "medium", timeStyle: "short" });
 for (const time of document.querySelectorAll("time")) {
   time.title = time.textContent;
   time.textContent = moment.format(new Date(time.dateTime));
