@@ -164,7 +164,7 @@ async def test_a_user_is_added_changed_and_removed(one, lise):
     page = await lise.open("/operator/users/planck/remove")
     await lise.submit(page.form("/operator/users/planck/remove"))
     assert one.rows(accounts.find, "planck") is None
-    assert one.file("planck", "note.txt").exists()
+    assert (one.data / "removed" / "planck" / "files" / "note.txt").exists()
     assert decided(one) == [
         ("lise", "account", "planck", "added"),
         ("lise", "account", "planck", "another name, another email, another quota, is an operator now"),

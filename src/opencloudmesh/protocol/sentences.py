@@ -26,10 +26,10 @@ class Sentence(str):
         return sentence
 
     @classmethod
-    def joined(cls, sentences: Iterable[str]) -> Sentence:
+    def joined(cls, sentences: Iterable[str], between: str = " ") -> Sentence:
         """One after the other."""
         named = {f"sentence{number}": cls(one) for number, one in enumerate(sentences)}
-        return cls(" ".join(f"{{{name}}}" for name in named), **named)
+        return cls(between.join(f"{{{name}}}" for name in named), **named)
 
     def spoken(self, speak: Callable[[str], str]) -> str:
         """The same in the language into which `speak` brings a template; its places are filled in afterwards."""

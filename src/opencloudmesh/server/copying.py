@@ -27,6 +27,7 @@ from opencloudmesh.protocol.errors import (
     Unavailable,
     Unreachable,
 )
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import accounts, copies, policy, received
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.contents import gathered
@@ -67,7 +68,7 @@ class Copier:
         except Exception as error:
             if not isinstance(error, OcmError):
                 log.exception("copy %s failed", row.id)
-            reason = error.message if isinstance(error, OcmError) else "Something went wrong here."
+            reason = error.message if isinstance(error, OcmError) else Sentence("Something went wrong here.")
             with contextlib.suppress(OcmError):
                 await write(lambda tx: copies.failed(tx, row.id, reason))
         finally:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import accounts, asked, audit, contacts, news, outbox, peers, received, share_requests, shares
 from opencloudmesh.server.database import Tx
 
-PERSON_GONE = "The account was removed."
-SERVER_PURGED = "The operator ended everything with this server."
+PERSON_GONE = Sentence("The account was removed.")
+SERVER_PURGED = Sentence("The operator ended everything with this server.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from opencloudmesh.protocol.address import normalise_host
 from opencloudmesh.protocol.directory import Listing, read_key
 from opencloudmesh.protocol.errors import Invalid, NotFound
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import audit
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import directories
@@ -48,7 +49,8 @@ def add(tx: Tx, url: str, keys: Sequence[str], *, unsigned: bool = False, by: st
     if known is not None and (set(known.keys) - set(pems) or known.unsigned > unsigned):
         tx.run(listed.delete().where(listed.c.directory == url))
         tx.run(directories.update().where(directories.c.url == url).values(fetched=None))
-    reason = f"named with {len(pems)} keys{', and believed unsigned' if unsigned else ''}"
+    named = Sentence("named with {n} keys", n=len(pems))
+    reason = Sentence("{named}, and believed unsigned", named=named) if unsigned else named
     audit.record(tx, "directory", "here", host=host, subject=url, reason=reason, by=by)
     return get(tx, url)
 
@@ -57,7 +59,7 @@ def remove(tx: Tx, url: str, *, by: str = "") -> None:
     """It is asked no more, and what it listed is forgotten. Raises `NotFound`."""
     get(tx, url)
     tx.run(directories.delete().where(directories.c.url == url))
-    audit.record(tx, "directory", "here", host=_checked(url), subject=url, reason="removed", by=by)
+    audit.record(tx, "directory", "here", host=_checked(url), subject=url, reason=Sentence("removed"), by=by)
 
 
 def get(tx: Tx, url: str) -> Row:
@@ -127,7 +129,8 @@ def fetched(tx: Tx, asked: Row, said: Listing) -> None:
     if rows:
         tx.run(listed.insert(), rows)
     come, gone = len(new.keys() - old.keys()), len(old.keys() - new.keys())
-    reason = f"{said.federation}: {len(new)} servers, {come} new, {gone} gone"
+    counts = {"n": len(new), "come": come, "gone": gone}
+    reason = Sentence("{federation}: {n} servers, {come} new, {gone} gone", federation=said.federation, **counts)
     audit.record(tx, "directory", "in", host=_checked(asked.url), subject=asked.url, reason=reason)
 
 

@@ -16,6 +16,7 @@ import pyotp
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, TooManyRequests
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import accounts, audit, sessions
 from opencloudmesh.server.database import Tx, digest_of
 from opencloudmesh.server.schema import app_passwords, factors, passkeys, recovery_codes, tickets
@@ -81,7 +82,7 @@ def confirm(tx: Tx, account: str, code: str) -> list[str]:
     if counter is None:
         raise Invalid(WRONG, fields=[FieldError("code", "INVALID")])
     tx.run(factors.update().where(factors.c.account == account).values(confirmed=tx.now, counter=counter))
-    _record(tx, account, "an app was added")
+    _record(tx, account, Sentence("an app was added"))
     return renew_codes(tx, account)
 
 
@@ -120,7 +121,7 @@ def turn_off(tx: Tx, account: str) -> None:
     if not of(tx, account).app:
         raise Invalid("No app is set up.")
     tx.run(factors.delete().where(factors.c.account == account))
-    _record(tx, account, "the app was removed")
+    _record(tx, account, Sentence("the app was removed"))
     settle(tx, account)
 
 
@@ -144,7 +145,7 @@ def reset(tx: Tx, account: str, *, by: str = "") -> None:
         tx.run(table.delete().where(table.c.account == account))
     settle(tx, account)
     sessions.end_all(tx, account)
-    _record(tx, account, "all were removed by the operator", by)
+    _record(tx, account, Sentence("all were removed by the operator"), by)
 
 
 def _row(tx: Tx, account: str) -> Row | None:
@@ -176,7 +177,7 @@ def _digest(account: str, code: str) -> str:
 
 
 def _record(tx: Tx, account: str, reason: str, by: str = "") -> None:
-    audit.record(tx, "account", "here", account=account, reason=f"second factor: {reason}", by=by)
+    audit.record(tx, "account", "here", account=account, reason=Sentence("second factor: {what}", what=reason), by=by)
 
 
 def _count(table: sa.Table) -> sa.ScalarSelect[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Forbidden
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import accounts, audit
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.database import Tx
@@ -36,7 +37,13 @@ def sign_in(
         raise Forbidden("Your name belongs to somebody else here. Ask the operator of this cloud.")
     row = {"issuer": issuer, "subject": subject, "account": account.id, "created": tx.now}
     tx.run(identities.insert(), row)
-    audit.record(tx, "account", "here", account=account.id, reason=f"signs in as {subject[:255]} of {issuer}")
+    audit.record(
+        tx,
+        "account",
+        "here",
+        account=account.id,
+        reason=Sentence("signs in as {subject} of {issuer}", subject=subject[:255], issuer=issuer),
+    )
     return account
 
 

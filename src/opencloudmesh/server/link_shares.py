@@ -60,7 +60,7 @@ def take(tx: Tx, link: Row, address: Address, *, own_host: str) -> None:
     reports.inform(tx, share, news.TAKEN)
     audit.record(
         tx, "share", "here", host=address.host, account=link.account, who=text, verified=TYPED, subject=share.id,
-        reason="A visitor of a link took it to this address.",
+        reason=Sentence("A visitor of a link took it to this address."),
     )  # fmt: skip
 
 

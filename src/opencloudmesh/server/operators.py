@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Conflict, Forbidden, NotFound
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import (
     accounts,
     app_passwords,
@@ -34,7 +35,7 @@ from opencloudmesh.server.database import Tx
 from opencloudmesh.server.groups import Group
 from opencloudmesh.server.keyfolder import Entry
 
-DROPPED = "The operator of this cloud has stopped the attempts to tell it."
+DROPPED = Sentence("The operator of this cloud has stopped the attempts to tell it.")
 # What becomes of what a message is about.
 _TRY_AGAIN = {
     **dict.fromkeys((outbox.SHARE, outbox.RESHARE), reshares.try_again),
@@ -61,7 +62,7 @@ def add(
 ) -> Account:  # fmt: skip
     """Somebody gets an account. Raises `Invalid`, `Conflict`."""
     account = accounts.add(tx, account_id, password_hash, name=name, email=email, quota=quota, operator=operator)
-    _record(tx, account.id, "added as an operator" if operator else "added", by)
+    _record(tx, account.id, Sentence("added as an operator") if operator else Sentence("added"), by)
     return account
 
 
@@ -73,21 +74,22 @@ def change(tx: Tx, account_id: str, *, by: str = "", **values: Any) -> Account:
     after = accounts.change(tx, account_id, **values)
     changed = [name for name in values if getattr(before, name) != getattr(after, name)]
     if changed:
-        told = {"operator": "is an operator now" if after.operator else "is no operator any more"}
-        _record(tx, account_id, ", ".join(told.get(name, f"another {name}") for name in changed), by)
+        now = Sentence("is an operator now") if after.operator else Sentence("is no operator any more")
+        told = [now if name == "operator" else Sentence("another {what}", what=name) for name in changed]
+        _record(tx, account_id, Sentence.joined(told, ", "), by)
     return after
 
 
 def set_password(tx: Tx, account_id: str, password_hash: str, *, by: str = "") -> None:
     """Gives somebody another password, and ends their sessions. Raises `NotFound`."""
     accounts.set_password(tx, account_id, password_hash)
-    _record(tx, account_id, "another password was set", by)
+    _record(tx, account_id, Sentence("another password was set"), by)
 
 
 def welcome(tx: Tx, account_id: str, *, by: str = "") -> str:
     """The secret of a link by which somebody chooses a password. Raises `NotFound`."""
     secret = welcomes.for_person(tx, account_id)
-    _record(tx, account_id, "a link to choose a password was made", by)
+    _record(tx, account_id, Sentence("a link to choose a password was made"), by)
     return secret
 
 
@@ -100,7 +102,7 @@ def take_welcome(tx: Tx, secret: str, password_hash: str, *, account_id: str = "
     if account is None:
         return add(tx, account_id, password_hash, name=name, operator=True, by=account_id)
     accounts.set_password(tx, account.id, password_hash)
-    _record(tx, account.id, "chose a password by a link", "")
+    _record(tx, account.id, Sentence("chose a password by a link"), "")
     return account
 
 
@@ -112,7 +114,8 @@ def choose_password(tx: Tx, account_id: str, password_hash: str, *, programs: bo
     accounts.set_password(tx, account_id, password_hash)
     if programs:
         app_passwords.revoke_all(tx, account_id)
-    _record(tx, account_id, "chose another password" + (", and took back all app passwords" if programs else ""), "")
+    told = Sentence("chose another password, and took back all app passwords")
+    _record(tx, account_id, told if programs else Sentence("chose another password"), "")
 
 
 def remove(tx: Tx, account_id: str, *, by: str = "") -> None:
@@ -120,38 +123,46 @@ def remove(tx: Tx, account_id: str, *, by: str = "") -> None:
     if accounts.get(tx, account_id).operator:
         _keep_one(tx, account_id, by)
     departures.person(tx, account_id)
-    _record(tx, account_id, "removed", by)
+    _record(tx, account_id, Sentence("removed"), by)
 
 
 def add_group(tx: Tx, group_id: str, *, name: str = "", by: str = "") -> Group:
     """A new group, of nobody yet. Raises `Invalid`, `Conflict`."""
     group = groups.add(tx, group_id, name=name)
-    _record_group(tx, group.id, "made", by)
+    _record_group(tx, group.id, Sentence("made"), by)
     return group
 
 
 def join_group(tx: Tx, group_id: str, account_id: str, *, by: str = "") -> Group:
     """Somebody is in a group from now on. Raises `NotFound`, `Conflict` where it is full."""
     group = groups.join(tx, group_id, account_id)
-    _record_group(tx, group_id, "put in", by, account_id)
+    _record_group(tx, group_id, Sentence("put in"), by, account_id)
     return group
 
 
 def leave_group(tx: Tx, group_id: str, account_id: str, *, by: str = "") -> Group:
     """Somebody is not in a group any more. Raises `NotFound`."""
     group = groups.leave(tx, group_id, account_id)
-    _record_group(tx, group_id, "taken out", by, account_id)
+    _record_group(tx, group_id, Sentence("taken out"), by, account_id)
     return group
 
 
 def remove_group(tx: Tx, group_id: str, *, by: str = "") -> None:
     """A group is gone; its members stay. Raises `NotFound`."""
     groups.remove(tx, group_id)
-    _record_group(tx, group_id, "removed", by)
+    _record_group(tx, group_id, Sentence("removed"), by)
 
 
 def _record_group(tx: Tx, group_id: str, reason: str, by: str, account_id: str = "") -> None:
-    audit.record(tx, "group", "here", account=account_id, subject=group_id, reason=f"{group_id}: {reason}", by=by)
+    audit.record(
+        tx,
+        "group",
+        "here",
+        account=account_id,
+        subject=group_id,
+        reason=Sentence("{group}: {what}", group=group_id, what=reason),
+        by=by,
+    )
 
 
 def retry(tx: Tx, row_id: int, *, by: str = "") -> None:
@@ -161,7 +172,7 @@ def retry(tx: Tx, row_id: int, *, by: str = "") -> None:
         _TRY_AGAIN[row.kind](tx, row.subject)
     outbox.retry(tx, row)
     peers.ask_again(tx, row.host)
-    _record_message(tx, row, "tried again", by)
+    _record_message(tx, row, Sentence("tried again"), by)
 
 
 def drop(tx: Tx, row_id: int, *, by: str = "") -> None:
@@ -175,26 +186,30 @@ def drop(tx: Tx, row_id: int, *, by: str = "") -> None:
     if row.kind in _NOT_DELIVERED:
         with suppress(NotFound):
             _NOT_DELIVERED[row.kind](tx, row.subject, DROPPED, final=True)
-    _record_message(tx, row, "dropped", by)
+    _record_message(tx, row, Sentence("dropped"), by)
 
 
 def _record_message(tx: Tx, row: sa.Row[Any], what: str, by: str) -> None:
     said = row.message.get("type", "")
-    reason = f"{row.kind}{f' {said}' if said else ''}: {what}"
+    reason = Sentence("{message}: {what}", message=f"{row.kind} {said}".rstrip(), what=what)
     audit.record(tx, "outbox", "here", host=row.host, subject=row.subject, reason=reason, by=by)
 
 
 def keys_rotated(tx: Tx, public_url: str, made: Sequence[Entry], *, at_once: bool, by: str = "") -> None:
     """New keys were made, or sign before their time."""
     _record_keys(
-        tx, public_url, made, "It signs from now on." if at_once else "It was made, and signs in two hours.", by
+        tx,
+        public_url,
+        made,
+        Sentence("It signs from now on.") if at_once else Sentence("It was made, and signs in two hours."),
+        by,
     )
 
 
 def keys_revoked(tx: Tx, public_url: str, ended: Sequence[Entry], made: Sequence[Entry], *, by: str = "") -> None:
     """Keys were revoked, and others made in their place."""
-    _record_keys(tx, public_url, ended, "It was revoked.", by)
-    _record_keys(tx, public_url, made, "It was made in place of a revoked one, and signs from now on.", by)
+    _record_keys(tx, public_url, ended, Sentence("It was revoked."), by)
+    _record_keys(tx, public_url, made, Sentence("It was made in place of a revoked one, and signs from now on."), by)
 
 
 def _record_keys(tx: Tx, public_url: str, entries: Sequence[Entry], reason: str, by: str) -> None:

@@ -21,6 +21,7 @@ from webauthn.helpers.structs import (
 )
 
 from opencloudmesh.protocol.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.protocol.wire import decode_object
 from opencloudmesh.server import audit, factors, tickets
 from opencloudmesh.server.accounts import Account
@@ -108,7 +109,7 @@ def add(tx: Tx, account: str, ticket: str, answer: str, site: Site) -> list[str]
     }
     if not tx.insert_new(passkeys, values):
         raise Conflict("This passkey is known already.")
-    audit.record(tx, "account", "here", account=account, reason="second factor: a passkey was added")
+    audit.record(tx, "account", "here", account=account, reason=Sentence("second factor: a passkey was added"))
     return [] if factors.of(tx, account).codes else factors.renew_codes(tx, account)
 
 
@@ -160,5 +161,5 @@ def remove(tx: Tx, account: str, passkey_id: str) -> None:
     mine = passkeys.c.account == account, passkeys.c.id == passkey_id
     if not tx.run(passkeys.delete().where(*mine)).rowcount:
         raise NotFound("There is no such passkey.")
-    audit.record(tx, "account", "here", account=account, reason="second factor: a passkey was removed")
+    audit.record(tx, "account", "here", account=account, reason=Sentence("second factor: a passkey was removed"))
     factors.settle(tx, account)

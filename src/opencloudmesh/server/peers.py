@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from opencloudmesh.protocol.discovery import Discovery
 from opencloudmesh.protocol.errors import BadAnswer, Invalid, NotFound, SignatureError
 from opencloudmesh.protocol.keys import from_pem, parse_jwks
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import audit
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import contacts, outbox, peers, received, shares, signatures
@@ -26,8 +27,8 @@ DOCUMENT_LIFETIME = 3_600  # seconds; a document or key set is asked for again a
 SIGNATURE_LIFETIME = 600  # seconds; longer than any signature is valid (300 back, 60 ahead)
 # By the place where a peer shows keys. A document has room for one: there it may be a rotation like any other.
 REPLACED = {
-    "publicKey": "It replaced the key in its discovery document.",
-    "jwks": "It replaced all keys of its key set at once.",
+    "publicKey": Sentence("It replaced the key in its discovery document."),
+    "jwks": Sentence("It replaced all keys of its key set at once."),
 }
 # Seconds that a failing peer is left alone, by failures in a row.
 CIRCUIT = (5, 10, 30, 60, 300, 900)
@@ -123,7 +124,7 @@ def forget(tx: Tx, host: str, *, by: str = "") -> None:
     """Everything about a peer; it is met anew. Raises `NotFound`."""
     if not lose(tx, host):
         raise NotFound("{host} is not known.", host=host)
-    audit.record(tx, "peer", "here", host=host, reason="forgotten", by=by)
+    audit.record(tx, "peer", "here", host=host, reason=Sentence("forgotten"), by=by)
 
 
 def lose(tx: Tx, host: str) -> bool:
@@ -164,7 +165,8 @@ def _watched(
 ) -> dict[str, Any]:
     """What `first_keys` becomes. That none of the keys is left that were shown `before` is written down."""
     if before and not set(before) & set(shown):
-        reason = f"{REPLACED[where]} Now: {', '.join(shown)}" if shown else "It shows no key there any more."
+        now = Sentence("{what} Now: {keys}", what=REPLACED[where], keys=", ".join(shown))
+        reason = now if shown else Sentence("It shows no key there any more.")
         audit.record(tx, "keys", "in", host=host, subject=where, reason=reason)
     first = (known.first_keys if known is not None else None) or {}
     return {"first_keys": {**first, where: list(shown)}} if shown and where not in first else {}

@@ -225,7 +225,7 @@ def missing(tx: Tx, received_id: str) -> None:
 
 def gone(tx: Tx, received_id: str) -> None:
     """It is confirmed that the share is not there any more, while its server is well: it has ended."""
-    reason = "Its own address says that it is not there any more."
+    reason = Sentence("Its own address says that it is not there any more.")
     for row in together(tx, get(tx, received_id)):
         unshared(tx, row, news.LINK_GONE if row.verified == LINK else news.GONE)
         audit.record(tx, "share", "in", host=row.host, account=row.account, subject=row.id, reason=reason)

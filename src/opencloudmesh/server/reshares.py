@@ -16,6 +16,7 @@ from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Conflict, Forbidden, NotFound, TooManyRequests
 from opencloudmesh.protocol.protocols import SHARE
 from opencloudmesh.protocol.reshares import ReshareAnswer, ReshareRequest
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import audit, bounds, news, notices, outbox, policy, received, schema, shares
 from opencloudmesh.server.accounts import USER
 from opencloudmesh.server.bounds import TO_READ, Terms
@@ -65,7 +66,7 @@ def grant(tx: Tx, parent: Row, request: ReshareRequest, *, own_host: str, verifi
     news.tell(tx, row.owner, news.SHARED_ON, subject=row.id, who=parent.share_with, name=name)
     audit.record(
         tx, "share", "in", host=parent.host, account=row.owner, who=parent.share_with, verified=verified,
-        subject=row.id, reason=f"shared on with {address}",
+        subject=row.id, reason=Sentence("shared on with {address}", address=address),
     )  # fmt: skip
     return row
 

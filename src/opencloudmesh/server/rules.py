@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from opencloudmesh.protocol.address import normalise_host
 from opencloudmesh.protocol.errors import NotFound
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import audit
 from opencloudmesh.server.audit import Direction
 from opencloudmesh.server.database import Tx
@@ -89,7 +90,7 @@ def drop(tx: Tx, pattern: str, *, by: str = "") -> str:
     name = normalise(pattern)
     if tx.run(rules.delete().where(rules.c.pattern == name)).rowcount == 0:
         raise NotFound("There is no rule about {name}.", name=name)
-    audit.record(tx, "policy", "here", host=name, reason="no rule any more", by=by)
+    audit.record(tx, "policy", "here", host=name, reason=Sentence("no rule any more"), by=by)
     return name
 
 
