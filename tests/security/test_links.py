@@ -10,6 +10,7 @@ import pytest
 from tests.browsing import Browser
 from tests.mesh import Server
 from tests.peers.base import Peer
+from tests.peers.values import Answer, Call
 
 from opencloudmesh.client.guard import EgressPolicy
 from opencloudmesh.client.network import Network
@@ -180,3 +181,28 @@ async def test_strangers_make_nobody_here_ask(pair: list[Server]) -> None:
         assert answer.status in (303, 401)
     await two.api("POST", "received/from-link", {"link": "https://cloud.example/s/abc"}, who="nobody", status=401)
     assert not [line for line in two.log if " out " in line]
+
+
+async def test_what_a_link_is_opened_by_goes_to_its_own_server_alone(pair: list[Server]) -> None:
+    """Else anybody who has a server makes us guess the links of another's, under as many names as they have hosts."""
+    _, two = pair
+    async with await Peer.start() as named, await Peer.start() as meant:
+        document = {
+            "enabled": True,
+            "apiVersion": "1.1.0",
+            "endPoint": f"{meant.base_url}/ocm",
+            "resourceTypes": [{"name": "file", "protocols": {"webdav": f"{meant.base_url}/dav"}}],
+        }
+
+        async def told(_call: Call) -> Answer:
+            return Answer(200, json.dumps(document).encode(), (("Content-Type", "application/json"),))
+
+        named.routes["GET", "/.well-known/ocm"] = told
+        before = two.stored()
+        body = {"link": f"{named.base_url}/s/abc", "password": "open sesame"}
+        answer = await two.api("POST", "received/from-link", body, who="marie", status=502)
+        assert named.host in answer["message"]
+        assert [asked.method for asked in named.received] == ["GET", "POST"]
+        assert not meant.received
+        assert two.stored() == before
+        assert not [line for line in two.log if "sesame" in line]

@@ -76,7 +76,12 @@ def candidates(
 
 
 def link_way(peer: Discovery, token: str, password: str) -> Candidate:
-    """The way in to what a public link shows: ownCloud takes its token at the same root as the secrets of shares."""
+    """The way in to what a public link shows: ownCloud takes its token at the same root as the secrets of shares.
+
+    `BadAnswer` where that is said to be elsewhere: whoever has a server would have us try passwords at another's.
+    """
+    if urlsplit(peer.webdav_url)[:2] != urlsplit(peer.base_url)[:2]:
+        raise BadAnswer("{url} opens its links elsewhere.", url=peer.base_url)
     return Candidate(peer.webdav_url, BASIC, token, password)
 
 
