@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.server.desks import Desk
+from tests.server.desks import WHO, Desk
 
 from opencloudmesh.protocol.errors import (
     Conflict,
@@ -21,7 +21,7 @@ from opencloudmesh.protocol.errors import (
     NotFound,
     OcmError,
 )
-from opencloudmesh.server import contents, files
+from opencloudmesh.server import accounts, contents, files
 from opencloudmesh.server.database import Database
 from opencloudmesh.server.files import LocalTree
 from opencloudmesh.server.trees import NEEDED, READ, SHARE, WRITE
@@ -57,6 +57,7 @@ def outside(tree: LocalTree) -> Path:
 OPERATIONS: dict[str, Callable[[LocalTree], Awaitable[object]]] = {
     "stat": lambda tree: tree.stat("file"),
     "list": lambda tree: tree.list(""),
+    "find": lambda tree: tree.find("", "file"),
     "read": lambda tree: tree.read("file"),
     "quota": lambda tree: tree.quota(),
     "write": lambda tree: tree.write("new", body(b"1")),
@@ -86,7 +87,7 @@ async def test_nothing_is_done_or_told_that_is_not_permitted(quick_desk, operati
     quick_desk.fill("shared/file")
     tree = quick_desk.share("shared", permissions)
     changing = operation in ("write", "take_in", "touch", "make_folder", "delete", "move", "copy")
-    looking = operation in ("stat", "list", "read", "quota", "copy")
+    looking = operation in ("stat", "list", "find", "read", "quota", "copy")
     permitted = (not changing or WRITE in permissions) and (not looking or READ in permissions)
     before = quick_desk.state()
     if permitted:
@@ -291,3 +292,17 @@ async def test_every_error_of_a_tree_is_one_of_ours(quick_desk):
         for operation in (quick_desk.tree.move, quick_desk.tree.copy):
             with contextlib.suppress(OcmError):
                 await operation(path, other, overwrite=False)
+
+
+async def test_nothing_more_is_put_among_the_files_of_an_account_that_is_gone(quick_desk):
+    """A form with many files, or a folder that is copied from elsewhere, arrives one file after the other."""
+    quick_desk.fill("file")
+    quick_desk.database.write_now(lambda tx: accounts.remove(tx, WHO))
+    for change in (
+        quick_desk.tree.write("new", body(b"1")),
+        quick_desk.tree.copy("file", "new", overwrite=True),
+        quick_desk.tree.take_in("new", outside(quick_desk.tree), modified_ns=1),
+    ):
+        with pytest.raises(NotFound):
+            await change
+    assert set(quick_desk.tree_on_disk()) == {"file"}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from opencloudmesh.protocol.errors import Conflict
+from opencloudmesh.protocol.errors import Conflict, NotFound
 from opencloudmesh.server import remains
 from opencloudmesh.server.storage import Storage
 
@@ -89,6 +90,31 @@ def test_where_nobody_has_gone_there_is_nothing_to_do(storage):
     remains.recover(storage, lambda _: False)
     assert on_disk(storage) == before
     assert not (storage.files.parent / "removed").exists()
+
+
+@pytest.mark.parametrize("with_files", [True, False])
+def test_what_arrives_for_the_one_who_is_gone_is_not_given_to_the_next_of_that_name(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, *, with_files: bool
+) -> None:
+    """A request that has begun goes on for as long as whoever sends it likes."""
+    upload = storage.upload(USER, "c.txt")
+    upload.write(b"theirs")
+
+    def slowly(*args: Any, **more: Any) -> int:
+        size = copy_to(*args, **more)
+        leave(storage, with_files=with_files)
+        storage.stat(USER, "")  # the next of that name
+        return size
+
+    copy_to = storage._copy_to
+    monkeypatch.setattr(storage, "_copy_to", slowly)
+    with pytest.raises(NotFound):
+        storage.copy(USER, "a.txt", "d.txt")
+    with pytest.raises(NotFound):
+        upload.commit()
+    upload.discard()
+    assert (storage.list(USER, ""), storage.usage(USER)) == ([], 0)
+    assert not [path for path in on_disk(storage) if "removed" not in path]
 
 
 def test_who_never_had_a_file_leaves_an_empty_folder(tmp_path):

@@ -89,7 +89,7 @@ class LocalTree:
 
     async def find(self, path: str, words: str) -> tuple[Entries, bool]:
         """What has the words in its name, at any depth below a folder, and whether all was looked at."""
-        require("list", self.permissions)
+        require("find", self.permissions)
         return await on_disk(self._find, path, words.casefold())
 
     async def read(self, path: str, start: int = 0, stop: int | None = None) -> Content:  # noqa: ARG002
@@ -305,7 +305,10 @@ class LocalTree:
     async def _limit(self) -> int | None:
         query = sa.select(schema.accounts.c.quota).where(schema.accounts.c.id == self.account)
         row = await self._database.read(lambda tx: tx.one(query))
-        return None if row is None else row.quota
+        if row is None:  # whoever is called so next begins with no files
+            raise NotFound("There is no such account any more.")
+        quota: int | None = row.quota
+        return quota
 
     async def _room(self, replaced: int, size: int, _count: int = 1) -> int | None:
         """Bytes that a file may have which replaces so many; None where only the disk limits it."""

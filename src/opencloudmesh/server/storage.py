@@ -83,7 +83,7 @@ class Storage:
         """
         with disk.told(), self._parent(user, path, missing=Conflict) as (chain, name):
             replaced = disk.replaceable(chain[-1], name) if numbered is None else 0
-        return Upload(self, user, path, replaced, file, numbered)
+            return Upload(self, user, path, replaced, chain[0], file, numbered)
 
     def make_folder(self, user: str, path: str) -> os.stat_result:
         """One folder. `Conflict` without a parent folder, `MethodNotAllowed` where something is."""
@@ -153,11 +153,9 @@ class Storage:
 
     def copy(self, user: str, source: str, target: str, *, deep: bool = True) -> None:
         """A file, or a folder (`deep`: with all in it), which appears at once when all is copied."""
-        with disk.told(), self._parent(user, target, missing=Conflict):
-            pass
-        with self._staging() as staging:
+        with disk.told(), self._parent(user, target, missing=Conflict) as (chain, _), self._staging() as staging:
             size = self._copy_to(staging / "copy", user, source, deep=deep)
-            with self._changing(user, target, missing=Conflict) as (folder, name):
+            with self._changing(user, target, missing=Conflict, root=chain[0]) as (folder, name):
                 size -= disk.replaceable(folder, name, by=os.lstat(staging / "copy"))
                 os.rename(staging / "copy", name, dst_dir_fd=folder)
                 os.fsync(folder)
@@ -264,11 +262,18 @@ class Storage:
             yield chain, name
 
     @contextmanager
-    def _changing(self, user: str, path: str, missing: type[OcmError] = NotFound) -> Iterator[tuple[int, str]]:
-        """The folder in which `path` is changed, and its name. Afterwards all folders above it have a new time."""
+    def _changing(
+        self, user: str, path: str, missing: type[OcmError] = NotFound, root: int | None = None
+    ) -> Iterator[tuple[int, str]]:  # fmt: skip
+        """The folder in which `path` is changed, and its name. Afterwards all folders above it have a new time.
+
+        `root`: of the tree that is meant. `NotFound` where that has gone, and somebody else may be called so.
+        """
         if not path:
             raise Forbidden("The root cannot be changed.")
         with disk.told(), self._parent(user, path, missing) as (chain, name):
+            if root is not None and not os.path.sameopenfile(root, chain[0]):
+                raise NotFound("These files are not there any more.")
             yield chain[-1], name
             now = time.time_ns()
             for descriptor in chain:
@@ -330,7 +335,7 @@ class Upload:
     """
 
     def __init__(
-        self, storage: Storage, user: str, path: str, replaced: int, given: Path | None = None,
+        self, storage: Storage, user: str, path: str, replaced: int, root: int, given: Path | None = None,
         numbered: Numbered | None = None,
     ) -> None:  # fmt: skip
         self.path = path
@@ -343,6 +348,7 @@ class Upload:
         with disk.told():
             flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC if self._given else disk.NEW_FILE
             self._descriptor = disk.held(self._file, flags)  # `clear_temporary` leaves it alone
+        self._root = os.dup(root)  # that of whoever it is for: the next who is called so has another
         self._written = 0
         self.size = os.fstat(self._descriptor).st_size
 
@@ -357,9 +363,8 @@ class Upload:
 
     def commit(self, modified_ns: int | None = None) -> tuple[os.stat_result, bool]:
         """Puts the file where it belongs, durably; whether nothing was there. Errors as `Storage.upload`."""
-        storage = self._storage
         now = time.time_ns()
-        with storage._changing(self._user, self.path, missing=Conflict) as (folder, name):
+        with self._storage._changing(self._user, self.path, missing=Conflict, root=self._root) as (folder, name):
             new = disk.look(folder, name) is None
             if self._numbered is not None:
                 new, name = True, disk.take_name(folder, name, self._numbered)
@@ -370,7 +375,7 @@ class Upload:
             os.rename(self._file or "", name, dst_dir_fd=folder)
             self._file = None
             os.fsync(folder)
-        storage.used.add(self._user, self.size - replaced)
+        self._storage.used.add(self._user, self.size - replaced)
         self._arrived(-self._written)
         return os.fstat(self._descriptor), new
 
@@ -379,6 +384,7 @@ class Upload:
         if self._descriptor < 0:
             return
         os.close(self._descriptor)
+        os.close(self._root)
         self._descriptor = -1
         self._arrived(-self._written)
         if self._file is not None and not self._given:

@@ -37,10 +37,11 @@ NEEDED: Mapping[str, Permissions] = MappingProxyType(
     {
         "stat": frozenset({READ}),
         "list": frozenset({READ}),
+        "find": frozenset({READ}),  # of trees on this disk
         "read": frozenset({READ}),
         "quota": frozenset({READ}),
         "write": frozenset({WRITE}),
-        "take_in": frozenset({WRITE}),  # of trees on this disk
+        "take_in": frozenset({WRITE}),  # of these too
         "touch": frozenset({WRITE}),
         "make_folder": frozenset({WRITE}),
         "delete": frozenset({WRITE}),
