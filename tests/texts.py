@@ -111,7 +111,15 @@ def update(language: str) -> None:
 
 def _tables() -> Iterator[str]:
     """Sentences that are in tables of the code, and are looked up when they are shown."""
-    yield from (*languages.UNITS, *visits.FAULTS.values(), visits.WRONG, mail.INVITATION, mail.DIGEST, files.TOO_MUCH)
+    yield from (
+        *languages.UNITS,
+        *visits.FAULTS.values(),
+        visits.WRONG,
+        mail.INVITATION,
+        mail.DIGEST,
+        files.BUSY,
+        files.TOO_MUCH,
+    )
     for table in (
         visits.DONE, contacts.SOURCES, inbox.ENDED, inbox.MAY,
         links.VERDICTS, shares.STATES, shares.PROGRESS, shares.LABELS, shares.LINK_LABELS,

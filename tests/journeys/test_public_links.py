@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+import threading
 import zipfile
 from base64 import b64encode
 from urllib.parse import quote
@@ -15,8 +16,11 @@ from tests.mesh import basic, settled
 from tests.security.test_pictures import pdf, picture
 
 from opencloudmesh.server import audit, limits, link_trees, links, rules
+from opencloudmesh.server.files import LocalTree
+from opencloudmesh.server.trees import Entry
 from opencloudmesh.server.web import linked
 from opencloudmesh.server.web.pages import visitors
+from opencloudmesh.server.web.pages.files import SEARCHES
 
 NOWHERE = "This link leads nowhere"
 LOCK = b"""<d:lockinfo xmlns:d="DAV:"><d:lockscope><d:exclusive/></d:lockscope>
@@ -204,8 +208,34 @@ async def test_a_visitor_sorts_searches_and_pages_through_a_large_folder(one, vi
     page = await visitor.open(f"{home}?search=a.txt")
     files = [link for link in page.links if link.startswith(f"{home}/files/")]
     assert files == [f"{home}/files/deep/a.txt", f"{home}/files/deep"]  # and where it is
-    monkeypatch.setattr(visitors, "SEARCHES", 1)
-    await visitor.open(f"{home}?search=a.txt", 429)
+    with monkeypatch.context() as patched:
+        patched.setattr(visitors, "SEARCHED", 1)
+        await visitor.open(f"{home}?search=a.txt", 429)
+
+
+async def test_neither_strangers_nor_one_of_our_people_look_for_more_at_once_than_few(one, visitor, monkeypatch):
+    """Each takes one of the threads by which everybody's files come, for as long as there is something to look at."""
+    _, home = await given(one)
+    einstein, begun, go_on = Browser(one), [], threading.Event()
+    await einstein.sign_in("einstein")
+
+    def lasting(*_: object) -> tuple[list[Entry], bool]:
+        begun.append(1)
+        go_on.wait(30)
+        return [], True
+
+    monkeypatch.setattr(LocalTree, "_find", lasting)
+    for who, place in ((visitor, home), (einstein, "/files/")):
+        begun.clear(), go_on.clear()
+        try:
+            searches = [asyncio.create_task(who.send("GET", f"{place}?search=a")) for _ in range(SEARCHES)]
+            while len(begun) < SEARCHES:
+                await asyncio.sleep(0.01)
+            assert (await who.send("GET", f"{place}?search=a")).status == 429
+            assert (await who.send("GET", place)).status == 200
+        finally:
+            go_on.set()
+        assert {answer.status for answer in await asyncio.gather(*searches)} == {200}
 
 
 # What ends

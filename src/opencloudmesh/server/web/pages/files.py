@@ -31,6 +31,8 @@ SORTS: dict[str, Callable[[Entry], Any]] = {
 }
 
 TOO_MUCH = "There is too much here to look at all of it. Search in one of the folders."
+SEARCHES = 2  # of one person or visitor at a time: one takes a second of one of our threads
+BUSY = "Too much is being looked for at once. Try again in a moment."
 AT_ONCE = 250  # entries of a page: a folder of thousands opens as fast
 
 
@@ -138,7 +140,8 @@ async def _found(visit: Visit, path: str, words: str, around: Around) -> tuple[l
     """What is below a folder of their own and called so; of received shares only these themselves. And if it is all."""
     entries: list[Entry] = []
     whole = True
-    with suppress(NotFound):  # it may be there only because shares are mounted in it
+    turn = visit.context.limits.at_once(f"searching {principal(visit)}", SEARCHES, BUSY)
+    with turn, suppress(NotFound):  # it may be there only because shares are mounted in it
         entries, whole = await visit.context.own_tree(visit.account.id).find(path, words)
     for place in around.mounted:
         if inside(place, path) and words.casefold() in place.rpartition("/")[2].casefold():

@@ -42,15 +42,15 @@ from opencloudmesh.server.web.linked import (
 )
 from opencloudmesh.server.web.pages.archive import attachment, packed, packing
 from opencloudmesh.server.web.pages.ask import ask_for
-from opencloudmesh.server.web.pages.files import TOO_MUCH, Part, crumbs
+from opencloudmesh.server.web.pages.files import BUSY, SEARCHES, TOO_MUCH, Part, crumbs
 from opencloudmesh.server.web.pages.forms import Upload, read_form, skip_form
 from opencloudmesh.server.web.pages.kinds import INLINE, has_thumbnail, shown_as
 from opencloudmesh.server.web.pages.login import Endpoint, check_request
 from opencloudmesh.server.web.pages.looking import Pictures, inline, one_page, seen, small
 from opencloudmesh.server.web.pages.visits import DONE, Look, patient, redirect
 
-# Of one client within a minute: pictures of a few folders, and searches.
-PICTURES, SEARCHES = 600, 60
+# Of one client within a minute: pictures of a few folders, and searches; and searches of all visitors at a time.
+PICTURES, SEARCHED, SEARCHING = 600, 60, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +118,10 @@ async def _at(guest: Guest, path: str, error: OcmError | None = None, **values: 
     words, whole = guest.request.query_params.get("search", "").strip(), True
     entries = await guest.tree.list(path) if entry.is_folder else []
     if words and entry.is_folder:
-        who = visitor_of(guest.request, guest.context.config.trusted_proxies)
-        slow_down(guest.context, {f"searching {who}": SEARCHES})
-        entries, whole = await guest.context.linked_tree(guest.link).find(path, words)
+        who, turn = visitor_of(guest.request, guest.context.config.trusted_proxies), guest.context.limits.at_once
+        slow_down(guest.context, {f"searched {who}": SEARCHED})
+        with turn(f"searching {who}", SEARCHES, BUSY), turn("searching links", SEARCHING, BUSY):
+            entries, whole = await guest.context.linked_tree(guest.link).find(path, words)
     return guest.page(
         "given.html", error, entry=entry, name=guest.name, path=path, crumbs=crumbs(path),
         part=Part.of(entries, guest.request.query_params), may_write=WRITE in may,
