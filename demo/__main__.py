@@ -71,7 +71,8 @@ def _share(one: Cloud, two: Cloud, path: str, permissions: list[str]) -> dict[st
     _step(f"{one.user} shares {path} with {two.address}: she may {' and '.join(permissions)}.")
     share = one.api("POST", "shares", {"path": path, "shareWith": two.address, "permissions": permissions})
     offer = wait(lambda: next((row for row in two.api("GET", "received") if row["name"] == path), None))
-    print(f"      {two.user} sees: {offer['name']!r} from {offer['sender']} ({offer['verified']}), {offer['state']}")
+    signed = f"signature: {offer['verified']}"
+    print(f"      {two.user} sees: {offer['name']!r} from {offer['sender']} ({signed}), {offer['state']}")
     _step(f"{two.user} accepts {path}.")
     accepted: dict[str, Any] = two.api("POST", f"received/{offer['id']}/accept")
     wait(lambda: one.api("GET", f"shares/{share['id']}")["state"] == "accepted")

@@ -138,6 +138,8 @@ def pair(folder: Path, arguments: Sequence[str]) -> tuple[Cloud, Cloud]:
         first, second = map(int, arguments) if arguments else PORTS
     except ValueError:
         raise SystemExit("Give two ports, or none.") from None
+    if first == second:
+        raise SystemExit("Give two ports that differ.")
     for port in (first, second):
         if is_taken(port):
             others = f"ARGS='{first + 100} {second + 100}'"

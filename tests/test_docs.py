@@ -43,6 +43,12 @@ def test_the_readme_names_every_command():
     assert [name for name in commands(main) if name.split()[-1] not in text] == []
 
 
+def test_what_the_readme_says_of_the_library_runs(capsys):
+    for code in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL):
+        exec(code, {})
+    assert capsys.readouterr().out == "one.example einstein@one.example frozenset({'read'})\n"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
     targets = re.findall(r"\]\((?!https?:)([^)#\s]+)\)", page.read_text())

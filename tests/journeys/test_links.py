@@ -213,7 +213,13 @@ async def test_a_link_goes_where_its_file_goes_and_ends_with_it(one, two, einste
     link = await given(einstein)
     await visitor.submit(link, address=two.address("marie"))
     await einstein.submit("/rename/Secret%20plans", name="Open plans")
-    await one.dav("MOVE", "einstein", "Open%20plans/note.txt", Destination="/dav/files/einstein/moved.txt")
+    await one.dav(
+        "MOVE",
+        "einstein",
+        "Open%20plans/note.txt",
+        Destination=f"{one.url}/dav/files/einstein/moved.txt",
+        Host="127.0.0.1",
+    )
     assert [row.path for row in one.rows(links.listing, "einstein")] == ["moved.txt"]
     assert "A paper of mine" in (await visitor.open(link)).text
     await visitor.submit(link, address=two.address("fritz"))

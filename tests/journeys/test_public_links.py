@@ -489,7 +489,7 @@ async def test_a_link_is_opened_by_webdav_with_its_token_and_password(one, visit
     assert (await one.request("GET", f"/dav/ocm/{link['id']}/a.txt", right)).body == b"aaa"
     assert (await one.request("PUT", "/dav/ocm/new.txt", right, b"new")).status == 201
     assert (await one.request("MKCOL", "/dav/ocm/made", right)).status == 201
-    copy = {**right, "Destination": f"{one.url}/dav/ocm/copy.txt"}
+    copy = {**right, "Destination": f"{one.url}/dav/ocm/copy.txt", "Host": "127.0.0.1"}
     assert (await one.request("COPY", "/dav/ocm/new.txt", copy)).status == 201
     assert (await one.request("DELETE", "/dav/ocm/new.txt", right)).status == 204
     assert (await one.request("GET", "/dav/ocm/../secret.txt", right)).status in (400, 401, 404)

@@ -34,6 +34,8 @@ def test_without_anything_the_defaults_are_in_force(tmp_path):
     assert {name: getattr(found, name) for name in defaults} == defaults | named
     assert {name for name, source in found.sources.items() if source != "default"} == {"data"}
     assert (found.own_host, found.worker, found.development) == ("", True, False)
+    unset = {row["name"] for row in config.in_force(found) if row["value"] == ""}
+    assert unset == {setting.name for setting in SETTINGS if setting.default in (None, (), "")} - {"data"}
 
 
 def test_the_table_and_the_settings_in_force_have_the_same_names():
@@ -195,7 +197,12 @@ def test_a_file_that_is_not_toml_is_told(tmp_path, content):
 
 
 def test_what_the_server_ran_with_is_known_to_commands_that_are_given_only_the_folder(tmp_path):
-    given = {"public_url": "http://localhost:9000", "development": True, "provider": "Mine"}
+    given = {
+        "public_url": "http://localhost:9000",
+        "development": True,
+        "provider": "Mine",
+        "ca_file": tmp_path / "ca.pem",
+    }
     config.remember(load(tmp_path, database_url="postgres://ocm:secret@db/ocm", port=9000, **given))
     found = load(tmp_path)
     assert {name: getattr(found, name) for name in given} == given

@@ -100,7 +100,7 @@ def peer_errors(peer: str) -> Iterator[None]:
         yield
     except (aiohttp.ClientError, OSError, ValueError) as error:
         inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
-        detail = f"{type(error).__name__}: {error}"
+        detail = f"{type(error).__name__}: {inner}"
         if isinstance(inner, SocketDeniedError):
             raise EgressDenied("The address of {peer} is not asked.", peer=peer, detail=detail) from None
         raise Unreachable("{peer} did not answer: {reason}.", peer=peer, reason=_reason(inner), detail=detail) from None

@@ -307,6 +307,7 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ
 def remember(config: Config) -> None:
     """Writes down what the server runs with, for commands that are given only the data folder."""
     kept = {"public_url": config.public_url, "development": config.development, "provider": config.provider}
+    kept["ca_file"] = str(config.ca_file.absolute()) if config.ca_file else ""  # for commands that ask other servers
     kept["mail_from"] = config.mail_from  # commands know by it that mail is sent; the password they need not know
     if not config.database_url.startswith("sqlite"):
         kept["database_url"] = config.database_url
@@ -352,6 +353,8 @@ Secrets are only in the environment. `OCM_PASSWORD` is the password that `ocm us
 
 def _shown(config: Config, setting: Setting) -> str:
     value = getattr(config, setting.name)
+    if value is None or (setting.secret and config.sources[setting.name] == "default"):
+        return ""
     if setting.secret and value:
         return "(not shown)"
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

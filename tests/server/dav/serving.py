@@ -36,6 +36,7 @@ from opencloudmesh.server.web import dav
 PEOPLE = ("einstein", "marie")
 PASSWORD = "relativity"
 PREFIX = "/dav/"
+HOST = "ours.test:8443"  # as clients know the cloud, whatever Host a web server in front writes
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class Cloud:
             prefix=prefix,
             path=path[len(prefix) :],
             principal=who,
+            host=HOST,
         )
 
     async def request(

@@ -109,6 +109,7 @@ DESTINATIONS = {
     "https://cloud.test:443/dav/new": 201,  # as a client behind a proxy that ends TLS sees us
     "http://CLOUD.test:80/dav/new": 201,
     "http://user@cloud.test/dav/n%65w": 201,
+    "https://OURS.test:8443/dav/new": 201,  # the proxy left its own name and port out of Host
     "/d%61v/new": 201,
     "/dav//./new/": 201,
     "": 400,
@@ -130,6 +131,8 @@ DESTINATIONS = {
     "/dav/missing/new": 409,
     "http://elsewhere.test/dav/new": 502,
     "http://cloud.test:8080/dav/new": 502,
+    "https://ours.test/dav/new": 502,
+    "https://:443/dav/new": 502,
 }
 
 

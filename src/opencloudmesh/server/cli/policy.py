@@ -37,7 +37,7 @@ def show_policy(data: str, as_json: bool) -> None:
         for name, knob in policy.KNOBS.items():
             click.echo(f"{name + ':':<12}{' '.join(words[name]) or NOBODY}")
             click.echo(click.wrap_text(knob.help.replace("`", ""), 100, "    ", "    "))
-        click.echo()
+        click.echo("\nSingle servers:")
         show(decided, RULE_COLUMNS, as_json=False)
 
 

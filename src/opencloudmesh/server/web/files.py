@@ -47,6 +47,7 @@ async def own(context: Context, doors: Doors, request: Request) -> Response:
         prefix=prefix,
         path=path,
         principal=f"account:{account.id}",
+        host=context.config.own_host,
     )
 
 
@@ -94,7 +95,13 @@ async def _below(context: Context, request: Request, root: str, tree: Tree, prin
         prefix, path = WEBDAV_PATH, request.scope["path"][len(WEBDAV_PATH) :]
     try:
         return await dav.serve(
-            request, database=context.database, tree=tree, prefix=prefix, path=path, principal=principal
+            request,
+            database=context.database,
+            tree=tree,
+            prefix=prefix,
+            path=path,
+            principal=principal,
+            host=context.config.own_host,
         )
     except NotFound:
         await _still_there(tree)

@@ -49,18 +49,19 @@ ALLOW = ", ".join(METHODS)
 
 
 async def serve(
-    request: Request, *, database: Database, tree: Tree, prefix: str, path: str, principal: str
+    request: Request, *, database: Database, tree: Tree, prefix: str, path: str, principal: str, host: str = ""
 ) -> Response:
     """Answers one request.
 
     `prefix` is the URL path, as encoded by the client, that leads to the root of the tree; `path` what comes after
-    it, decoded; `principal` whose lock tokens the request may use. Raises `OcmError`.
+    it, decoded; `principal` whose lock tokens the request may use; `host` is ours, which a `Destination` may
+    name besides the request's `Host`. Raises `OcmError`.
     """
     method = METHODS.get(request.method)
     if method is None:
         return Response(status_code=405, headers={"Allow": ALLOW})
     check_target(request.scope.get("raw_path"))
-    call = Call(request, database, tree, prefix.rstrip("/") + "/", clean_path(path), principal)
+    call = Call(request, database, tree, prefix.rstrip("/") + "/", clean_path(path), principal, host)
     try:
         if method is not options:
             call = replace(call, entry=await call.look(call.asked))

@@ -34,6 +34,7 @@ class Call:
     prefix: str
     asked: str
     principal: str  # whose lock tokens these may be
+    host: str = ""  # our own, `host[:port]` as clients know it: a web server in front may have put another into Host
     entry: Entry | None = None
 
     @property
@@ -98,7 +99,8 @@ class Call:
             raise Invalid("This is not a URL.") from None
         if parts.query or parts.fragment or not parts.path.startswith("/"):
             raise Invalid("This is not a URL of a file or folder.")
-        if parts.netloc and _authority(parts.netloc) != _authority(self.header("host") or ""):
+        ours = {_authority(host) for host in (self.host, self.header("host")) if host}
+        if parts.netloc and _authority(parts.netloc) not in ours:
             raise PeerError("The destination is on another server.")
         below, prefix = _segments(parts.path), _segments(self.prefix)
         if below[: len(prefix)] != prefix:
