@@ -41,7 +41,8 @@ async def chromium() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(loop_scope=LOOP)
 async def clouds(chromium: Browser, new_sqlite_url: Any, tmp_path: Path) -> AsyncIterator[list[Server]]:
     urls = [new_sqlite_url(), new_sqlite_url()]
-    async with mesh(tmp_path, {"provider": "One", "owncloud_links": True}, {"provider": "Two"}, urls=urls) as servers:
+    settings = {"provider": "One", "owncloud_links": True}, {"provider": "Two", "enforce_mfa": True}
+    async with mesh(tmp_path, *settings, urls=urls) as servers:
         one, two = servers
         one.add("einstein", name="Albert Einstein")
         two.add("marie", name="Marie Curie")

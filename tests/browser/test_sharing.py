@@ -9,6 +9,7 @@ import re
 
 import pytest
 from tests.browser.person import DESKTOP, PHONE
+from tests.journeys.test_wayf import listed
 from tests.mesh import settled
 
 from opencloudmesh.server import groups, peers, received
@@ -22,17 +23,19 @@ async def test_two_people_share_in_all_the_ways_there_are(one, two, einstein, ma
         await person.resize(size)
     for path in ("work/a.txt", "note.txt", "letter.txt"):
         one.put("einstein", path, b"e = mc2")
-    await they_meet(one, einstein, marie)
+    await they_meet(one, two, einstein, marie)
     await one_shares(one, two, einstein)
     await the_other_accepts(one, two, marie)
     await it_is_changed_and_stopped(one, two, einstein, marie)
+    await with_a_second_factor_alone(one, two, einstein, marie)
     await with_a_circle(two, einstein)
     await what_nobody_wants_is_declined(one, two, einstein, marie)
     await with_a_group_whose_sender_is_away_then(one, two, einstein, marie)
 
 
-async def they_meet(one, einstein, marie):
-    """An invite, by its link over the page where one says which cloud is one's own; and once more, pasted."""
+async def they_meet(one, two, einstein, marie):
+    """An invite, by its link over the page where one chooses the cloud that is one's own; and once more, pasted."""
+    listed(two, (one.url, "One"))
     await marie.open("/invites")
     await marie.fill("What it is for", "for Albert")
     await marie.press("Make an invite")
@@ -51,8 +54,11 @@ async def they_meet(one, einstein, marie):
     await einstein.open(link)
     await einstein.sees("Marie Curie invites you")
     await einstein.fine()
-    await einstein.fill("Your cloud, or your address there", one.address("einstein"))
-    await einstein.press("Go to my cloud")
+    await einstein.fill("Search by name", "On")
+    await einstein.press("Search")
+    await einstein.sees("The <b>Mesh</b>")
+    await einstein.fine()
+    await einstein.press(f"Go to {one.host}")
     await einstein.sees("Do you accept this invite?")
     await einstein.fine()
     await einstein.press("Accept")
@@ -84,7 +90,8 @@ async def one_shares(one, two, einstein):
     assert [problem.partition("status of ")[2][:3] for problem in einstein.problems] == ["400"]
     einstein.problems.clear()
     await einstein.press(f"Marie Curie {two.address('marie')}")
-    for text in ("It signs its messages.", "People there can write where you let them.", "Marie Curie is one of your"):
+    can = ("It signs its messages.", "People there can write where you let them.", "It can promise a second factor.")
+    for text in ("Marie Curie is one of your", *can):
         await einstein.sees(text)
     await einstein.fine()
     await einstein.page.get_by_role("radio", name="read and write").first.check()
@@ -150,6 +157,30 @@ async def it_is_changed_and_stopped(one, two, einstein, marie):
     await marie.sees("Nothing waits for you.")
     await marie.fine()
     assert two.rows(received.listing) == []
+
+
+async def with_a_second_factor_alone(one, two, einstein, marie):
+    """She has none yet: it is there, says so, and leads to where she sets one up."""
+    one.put("einstein", "secret.txt", b"U-235")
+    await einstein.open("/share/secret.txt")
+    await einstein.fill("Their address", two.address("marie"))
+    await einstein.page.get_by_role("checkbox", name="only with a second factor").check()
+    await einstein.press("Share")
+    await einstein.sees("may read, only with a second factor")
+    await einstein.fine()
+    await settled(one, two)
+    await marie.open("/inbox")
+    await marie.sees("Its owner demands a second factor")
+    await marie.press("Accept: secret.txt")
+    await settled(one, two)
+    await marie.open("/files/Shares")
+    await marie.fine()
+    await marie.follow("Second factor needed: secret.txt")
+    await marie.sees("Some shares open only for people who have one.")
+    assert (await marie.page.request.get("/download/Shares/secret.txt")).status == 403
+    await einstein.open("/share/secret.txt")
+    await einstein.press(f"Stop: {two.address('marie')}")
+    await settled(one, two)
 
 
 async def with_a_circle(two, einstein):
