@@ -34,9 +34,10 @@ demo: setup
 screenshots: setup
 	@$(BIN)/python -m demo.screenshots
 
-# Much of what servers do for each other is waiting: two more workers than cores.
+# Much of what servers do for each other is waiting: two more workers than cores. Whoever has done theirs takes over from
+# others: the browser's tests, which come first, take the longest.
 test: setup
-	$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 2)') $(ARGS)
+	$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 2)') --dist worksteal $(ARGS)
 
 lint: setup
 	$(BIN)/ruff format --check .
