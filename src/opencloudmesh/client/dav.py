@@ -41,6 +41,7 @@ from opencloudmesh.protocol.errors import (
     Unreachable,
     UnsupportedMediaType,
 )
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.protocol.wire import Headers, Request, Response
 
 MAX_LISTING = 16 * 1024 * 1024  # bytes
@@ -48,21 +49,21 @@ IN_THREAD = 64 * 1024  # bytes; what is longer is parsed beside the event loop
 PATH_SAFE = "/"  # besides letters, digits and "-._~": what is quoted is understood by every server
 
 # What a refusal means to the person who asked. Every other 4xx, 401 too, is `Refused`, every other 5xx `Unavailable`.
-ERRORS: Mapping[int, tuple[type[OcmError], str]] = {
-    403: (Forbidden, "does not permit this"),
-    404: (NotFound, "has nothing there"),
-    405: (MethodNotAllowed, "does not allow this there"),
-    409: (Conflict, "has no folder to put it in"),
-    410: (NotFound, "has nothing there any more"),
-    412: (PreconditionFailed, "has something there already, or something else"),
-    413: (TooLarge, "does not take files of this size"),
-    415: (UnsupportedMediaType, "does not take this kind of file"),
-    416: (RangeNotSatisfiable, "has no such part of the file"),
-    423: (Locked, "says that somebody has locked it"),
-    425: (Unavailable, "is still processing it"),  # OpenCloud, after an upload
-    429: (TooManyRequests, "asks to slow down"),
-    501: (NotSupported, "cannot do this"),  # opencloudmesh-go, for all changes
-    507: (InsufficientStorage, "has no room left"),
+ERRORS: Mapping[int, tuple[type[OcmError], Sentence]] = {
+    403: (Forbidden, Sentence("{peer} does not permit this.")),
+    404: (NotFound, Sentence("{peer} has nothing there.")),
+    405: (MethodNotAllowed, Sentence("{peer} does not allow this there.")),
+    409: (Conflict, Sentence("{peer} has no folder to put it in.")),
+    410: (NotFound, Sentence("{peer} has nothing there any more.")),
+    412: (PreconditionFailed, Sentence("{peer} has something there already, or something else.")),
+    413: (TooLarge, Sentence("{peer} does not take files of this size.")),
+    415: (UnsupportedMediaType, Sentence("{peer} does not take this kind of file.")),
+    416: (RangeNotSatisfiable, Sentence("{peer} has no such part of the file.")),
+    423: (Locked, Sentence("{peer} says that somebody has locked it.")),
+    425: (Unavailable, Sentence("{peer} is still processing it.")),  # OpenCloud, after an upload
+    429: (TooManyRequests, Sentence("{peer} asks to slow down.")),
+    501: (NotSupported, Sentence("{peer} cannot do this.")),  # opencloudmesh-go, for all changes
+    507: (InsufficientStorage, Sentence("{peer} has no room left.")),
 }
 REDIRECTS = frozenset({301, 302, 307, 308})
 
@@ -257,7 +258,7 @@ class DavClient:
         detail = f"{status}: {answer.body[:300]!r}"
         if status in ERRORS:
             kind, words = ERRORS[status]
-            raise kind(f"{self._peer} {words}.", retry_after=retry_after, detail=detail)
+            raise kind(words, peer=self._peer, retry_after=retry_after, detail=detail)
         if status >= 500:
             raise Unavailable(
                 "{peer} cannot do it now ({status}).",
