@@ -107,11 +107,20 @@ async def test_a_large_folder_is_shown_in_parts(one, einstein, monkeypatch):
 OPEN = ("details", {"name": "tool", "open": None})
 
 
-async def test_a_form_that_did_not_work_stays_open(einstein):
+async def test_a_form_that_did_not_work_stays_open_and_says_why_beside_its_field(one, einstein):
+    one.put("einstein", "a.txt", b"")
     assert [tag for tag in (await einstein.open("/files/")).tags if tag == OPEN] == []
     page = await einstein.submit("/folder/", status=400, name="a/b")
     opened = page.tags.index(OPEN)
     assert ("form", {"method": "post", "action": "/folder/", "class": "card"}) in page.tags[opened : opened + 4]
+    for shown, typed in (
+        (page, "a/b"),
+        (await einstein.submit("/folder/", status=405, name="a.txt"), "a.txt"),
+        (await einstein.submit("/rename/a.txt", status=400, name="a/b"), "a/b"),
+    ):
+        (field,) = [values for _tag, values in shown.tags if values.get("name") == "name"]
+        assert (field["value"], field["aria-describedby"]) == (typed, "wrong-name")
+        assert ("span", {"class": "fault", "id": "wrong-name"}) in shown.tags
 
 
 async def test_an_upload_keeps_what_is_there_unless_told_otherwise(one, einstein):

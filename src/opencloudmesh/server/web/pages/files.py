@@ -94,8 +94,11 @@ class Around:
         return self.origin is None or WRITE in self.origin.permissions
 
 
-async def folder(visit: Visit, error: OcmError | None = None, doing: str = "") -> Response:
-    """What is in a folder, sorted and searched as the query says; `doing` is the form that did not work."""
+async def folder(visit: Visit, error: OcmError | None = None, doing: str = "", wanted: str = "") -> Response:
+    """What is in a folder, sorted and searched as the query says.
+
+    `doing` is the form that did not work, and `wanted` the name that a new folder should have had.
+    """
     path, query = asked(visit), visit.request.query_params
     note, entries = "", []
     try:
@@ -126,6 +129,7 @@ async def folder(visit: Visit, error: OcmError | None = None, doing: str = "") -
         part=part,
         lines=[_line(entry, around) for entry in part.entries],
         doing=doing,
+        wanted=wanted,
         around=around,
         arrived=await asyncio.to_thread(
             visit.context.partials.of(visit.account.id).sizes, [row.id for row in around.unfinished]
@@ -195,13 +199,14 @@ async def upload(visit: Visit) -> Response:
 async def make_folder(visit: Visit) -> Response:
     """A new folder."""
     path, form = asked(visit), await read_form(visit.request)
+    name = form.get("name", "").strip()
 
     async def make() -> None:
-        target = join(path, check_name(form.get("name", "").strip()))
+        target = join(path, check_name(name))
         await unlocked(visit, target, member=True)
         await visit.tree.make_folder(target)
 
-    return await _changed(visit, make, "made", "folder")
+    return await _changed(visit, make, "made", "folder", name)
 
 
 async def ask_name(visit: Visit) -> Response:
@@ -338,10 +343,12 @@ async def _confirm(visit: Visit, entry: Entry, error: OcmError | None = None) ->
     )  # fmt: skip
 
 
-async def _changed(visit: Visit, change: Callable[[], Awaitable[None]], done: str, doing: str) -> Response:
+async def _changed(
+    visit: Visit, change: Callable[[], Awaitable[None]], done: str, doing: str, wanted: str = ""
+) -> Response:
     """The folder again, after something was done in it, or with what stood in the way."""
     try:
         await change()
     except OcmError as error:
-        return await folder(visit, error, doing)
+        return await folder(visit, error, doing, wanted)
     return redirect(f"/files/{asked(visit)}", done)

@@ -8,35 +8,29 @@ told in the same words.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from msgspec import structs
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from opencloudmesh.protocol.errors import Forbidden, NotFound, OcmError, TooManyRequests, Unauthenticated
+from opencloudmesh.protocol.errors import Forbidden, NotFound, OcmError
 from opencloudmesh.protocol.public_links import lead
 from opencloudmesh.server import links, locks
-from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.previews import Preview
-from opencloudmesh.server.trees import READ, WRITE, Entry, Tree, check_name, clean_path, free_name, join, parent
+from opencloudmesh.server.trees import READ, WRITE, Entry, check_name, free_name, join, parent
 from opencloudmesh.server.views import ASK_PATH, LINK_PATH
 from opencloudmesh.server.web import dav
 from opencloudmesh.server.web.auth import Doors, visitor_of
 from opencloudmesh.server.web.linked import (
     HIDDEN,
-    REMEMBERED,
     count_fetched,
     opened,
     putting,
     read_address,
-    remembered,
-    remembers,
     slow_down,
     take,
 )
@@ -44,62 +38,14 @@ from opencloudmesh.server.web.pages.archive import attachment, packed, packing
 from opencloudmesh.server.web.pages.ask import ask_for
 from opencloudmesh.server.web.pages.files import BUSY, SEARCHES, TOO_MUCH, Part, crumbs
 from opencloudmesh.server.web.pages.forms import Upload, read_form, skip_form
+from opencloudmesh.server.web.pages.guests import Guest, Handler, enter, let_in
 from opencloudmesh.server.web.pages.kinds import INLINE, has_thumbnail, shown_as
 from opencloudmesh.server.web.pages.login import Endpoint, check_request
 from opencloudmesh.server.web.pages.looking import Pictures, inline, one_page, seen, small
-from opencloudmesh.server.web.pages.visits import DONE, Look, patient, redirect
+from opencloudmesh.server.web.pages.visits import Look, redirect
 
 # Of one client within a minute: pictures of a few folders, and searches; and searches of all visitors at a time.
 PICTURES, SEARCHED, SEARCHING = 600, 60, 4
-
-
-@dataclass(frozen=True, slots=True)
-class Guest:
-    """A request of a visitor."""
-
-    look: Look
-    context: Context
-    doors: Doors
-    request: Request
-    link: links.Row
-    owner: Account
-    is_folder: bool
-
-    @property
-    def home(self) -> str:
-        """The path of the link's page."""
-        return f"{LINK_PATH}{self.link.token}"
-
-    @property
-    def path(self) -> str:
-        """The path in the tree that the URL names."""
-        return clean_path(self.request.path_params.get("path", ""))
-
-    @property
-    def name(self) -> str:
-        """What the file or folder is called."""
-        return str(self.link.path.rpartition("/")[2])
-
-    @property
-    def tree(self) -> Tree:
-        """What they may see and change."""
-        return self.context.linked_tree(self.link)
-
-    def page(self, template: str, error: OcmError | None = None, **values: Any) -> Response:
-        """A page; with an error it says so and has its status."""
-        done = DONE.get(self.request.query_params.get("done", ""), "")
-        own_host = self.context.config.own_host
-        shown = {"link": self.link, "owner": self.owner.name, "host": own_host, "home": self.home, "error": error}
-        owncloud = self.context.config.owncloud_links
-        response = self.look.page(
-            template,
-            error.status if error else 200,
-            {"done": "" if error else done, "address": "", "way": "", "owncloud": owncloud, **shown, **values},
-        )
-        return response if error is None else patient(response, error)
-
-
-Handler = Callable[[Guest], Awaitable[Response]]
 
 
 async def show(guest: Guest) -> Response:
@@ -126,7 +72,8 @@ async def _at(guest: Guest, path: str, error: OcmError | None = None, **values: 
         "given.html", error, entry=entry, name=guest.name, path=path, crumbs=crumbs(path),
         part=Part.of(entries, guest.request.query_params), may_write=WRITE in may,
         seen=None if entry.is_folder else await seen(guest.tree, entry, shown_as(owned), _pictures(guest, entry)),
-        note="" if whole else TOO_MUCH, shown_as=shown_as, has_thumbnail=has_thumbnail, **{"doing": "", **values},
+        note="" if whole else TOO_MUCH, shown_as=shown_as, has_thumbnail=has_thumbnail,
+        **{"doing": "", "wanted": "", **values},
     )  # fmt: skip
 
 
@@ -226,14 +173,15 @@ async def upload(guest: Guest) -> Response:
 async def make_folder(guest: Guest) -> Response:
     """A new folder."""
     path, form = guest.path, await read_form(guest.request)
+    name = form.get("name", "").strip()
 
     async def make() -> None:
-        target = join(path, check_name(form.get("name", "").strip()))
+        target = join(path, check_name(name))
         await _unlocked(guest, target, member=True)
         with putting(guest.context, guest.request, guest.link):
             await guest.tree.make_folder(target)
 
-    return await _changed(guest, make, "made", path, doing="folder")
+    return await _changed(guest, make, "made", path, doing="folder", wanted=name)
 
 
 async def delete(guest: Guest) -> Response:
@@ -271,23 +219,6 @@ def _way(guest: Guest, said: str) -> str:
         return ""
     owner, protected = guest.owner.name or config.own_host, link.password is not None
     return lead(said, config.public_url, link.token, owner=owner, name=guest.name, protected=protected)
-
-
-async def enter(guest: Guest) -> Response:
-    """Their browser is let in from now on, if they know the password."""
-    form = await read_form(guest.request)
-    try:
-        await guest.doors.link(guest.request, guest.link, form.get("password", ""))
-    except (Unauthenticated, TooManyRequests) as error:
-        return guest.page("password.html", error, doing="password")
-    response = redirect(guest.home)
-    if guest.link.password is not None:
-        now = int(guest.context.clock())
-        response.set_cookie(
-            _cookie_name(guest.context), remembered(guest.link, now), max_age=REMEMBERED, path=guest.home,
-            secure=_secure(guest.context), httponly=True, samesite="lax",
-        )  # fmt: skip
-    return response
 
 
 async def ask(guest: Guest) -> Response:
@@ -343,18 +274,11 @@ def _given(context: Context, doors: Doors, look: Look, handler: Handler) -> Endp
         except NotFound:
             raise links.nowhere() from None
         guest = Guest(look, context, doors, request, link, owner, entry.is_folder)
-        response = await (handler if handler in LOCKED or _let_in(guest) else _locked(handler))(guest)
+        response = await (handler if handler in LOCKED or let_in(guest) else _locked(handler))(guest)
         response.headers.update(HIDDEN)
         return response
 
     return answer
-
-
-def _let_in(guest: Guest) -> bool:
-    if guest.link.password is None:
-        return True
-    cookie = guest.request.cookies.get(_cookie_name(guest.context), "")
-    return remembers(guest.link, cookie, int(guest.context.clock()))
 
 
 def _locked(handler: Handler) -> Handler:
@@ -378,20 +302,10 @@ async def _unlocked(guest: Guest, path: str, *, member: bool = False, deep: bool
     )
 
 
-async def _changed(
-    guest: Guest, change: Callable[[], Awaitable[None]], done: str, path: str, doing: str = ""
-) -> Response:
+async def _changed(guest: Guest, change: Callable[[], Awaitable[None]], done: str, path: str, **said: str) -> Response:
     """The folder again, after something was done in it, or with what stood in the way."""
     try:
         await change()
     except OcmError as error:
-        return await _at(guest, path, error, doing=doing)
+        return await _at(guest, path, error, **said)
     return redirect(f"{guest.home}/files/{path}" if path else guest.home, done)
-
-
-def _secure(context: Context) -> bool:
-    return urlsplit(context.config.public_url).scheme == "https"
-
-
-def _cookie_name(context: Context) -> str:
-    return "__Secure-link" if _secure(context) else "link"
