@@ -166,6 +166,15 @@ async def test_somebody_signs_in_by_way_of_their_university(chromium, new_sqlite
             await person.press("1")
             await person.sees(cloud.address("einstein"))
             assert await person.names() == ["a.txt"]
-            person.problems.clear()  # that other hosts were asked: the provider is one
             await person.open("/settings/security")
             await person.fine()
+
+            await person.press("Sign out")
+            offered = "remote=https%3A%2F%2Fother.example&token=abc&owner=marie&name=work&protected=0"
+            await person.open(f"/index.php/apps/files#{offered}")
+            await person.follow("Sign in with the university")
+            await person.press("1")
+            await person.sees("Add from a link")
+            await person.page.wait_for_function("document.getElementById('link').value")
+            assert offered in await person.page.get_by_label("The link").input_value()
+            person.problems.clear()  # that other hosts were asked: the provider is one

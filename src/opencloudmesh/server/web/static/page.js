@@ -42,9 +42,27 @@ for (const time of document.querySelectorAll("time")) {
   time.textContent = moment.format(new Date(time.dateTime));
 }
 
-/* What is behind "#" is for the page after signing in: the link page of another cloud may have led here. */
+/* All that a folder shows at once. */
+for (const all of document.querySelectorAll("[data-all]")) {
+  const boxes = [...document.querySelectorAll(".choose input[name]")];
+  const show = () => {
+    const chosen = boxes.filter((box) => box.checked).length;
+    all.checked = chosen === boxes.length;
+    all.indeterminate = chosen > 0 && !all.checked;
+  };
+  all.hidden = false;
+  all.addEventListener("change", () => { for (const box of boxes) box.checked = all.checked; });
+  addEventListener("change", show);
+  addEventListener("pageshow", show); // the browser may have kept the ticks
+}
+
+/* What is behind "#" is for the page after signing in: the link page of another cloud may have led here. The page of an
+   OpenID provider would lose it: add.js finds it again. */
 for (const form of document.querySelectorAll("form[action^='/login']")) {
   form.setAttribute("action", form.getAttribute("action") + location.hash);
+}
+for (const link of document.querySelectorAll("a[href^='/login/openid']")) {
+  link.addEventListener("click", () => sessionStorage.setItem("offered", location.hash));
 }
 
 /* A page that only leads on. */
