@@ -38,7 +38,9 @@ async def drag(person: Person, *paths: Path) -> None:
         await devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 400, "data": data})
 
 
-async def test_files_and_folders_are_dragged_in(two, marie, tmp_path):
+@SIZES
+async def test_files_and_folders_are_dragged_in(two, marie, tmp_path, size):
+    await marie.resize(size)
     (tmp_path / "work/deep/empty").mkdir(parents=True)
     for number in range(7):
         (tmp_path / f"work/deep/{number}.txt").write_bytes(b"x" * number)
@@ -53,10 +55,13 @@ async def test_files_and_folders_are_dragged_in(two, marie, tmp_path):
     assert tree == {"a.txt", "work", *(f"work/{path}" for path in below)}
 
 
-async def test_a_folder_is_chosen(two, marie, tmp_path):
+@SIZES
+async def test_a_folder_is_chosen(two, marie, tmp_path, size):
+    await marie.resize(size)
     (tmp_path / "work/deep").mkdir(parents=True)
     (tmp_path / "work/deep/a.txt").write_bytes(b"a")
     await marie.unfold("Upload")
+    await marie.fine()
     await marie.page.get_by_label("Or a folder").set_input_files(tmp_path / "work")
     await marie.press("Upload these")
     await marie.page.wait_for_url(FOLDER)
@@ -83,7 +88,10 @@ async def test_a_lost_connection_costs_one_piece(two, marie, big, size):
     marie.problems.clear()
 
 
-async def test_an_upload_goes_on_after_the_page_was_left(two, marie, big):
+@SIZES
+async def test_an_upload_goes_on_after_the_page_was_left(two, marie, big, size):
+    await marie.resize(size)
+
     async def only_the_first(route: Route) -> None:
         if route.request.url.endswith("from=0"):
             await route.continue_()  # the others hang
@@ -91,12 +99,12 @@ async def test_an_upload_goes_on_after_the_page_was_left(two, marie, big):
     await marie.page.route("**/uploads/*from=*", only_the_first)
     await choose(marie, big)
     await marie.sees("40%")
-    assert await marie.faults() == []
+    await marie.fine()
     assert await marie.unreached() == []
     marie.page.on("dialog", lambda dialog: dialog.accept())  # "Leave this page?"
     await marie.page.reload()
     await marie.sees("8.4 MB of 21.0 MB")
-    assert await marie.faults() == []
+    await marie.fine()
     await marie.page.unroute("**/uploads/*from=*")
     asked: list[str] = []
     marie.page.on("request", lambda request: asked.append(request.url))
@@ -121,7 +129,7 @@ async def test_names_that_are_taken_are_asked_about_and_what_is_not_wanted_is_ca
     await marie.press("Skip: b.txt")
     line = marie.page.locator("#sending li").filter(has_text="c.txt")
     await line.get_by_label("Do the same with all others").check()
-    assert await marie.faults() == []
+    await marie.fine()
     await marie.press("Replace: c.txt")
     await marie.page.wait_for_url(FOLDER)
     found = {path.name: path.read_bytes() for path in two.file("marie", "").iterdir()}
@@ -132,6 +140,7 @@ async def test_names_that_are_taken_are_asked_about_and_what_is_not_wanted_is_ca
     await marie.page.route("**/uploads/*from=*", lambda _route: None)
     await choose(marie, big)
     await marie.sees("0%")
+    await marie.fine()
     await marie.press("Cancel: big.bin")
     await marie.sees("Cancelled")
     assert not await marie.page.get_by_role("button", name="Cancel all").is_visible()
@@ -141,13 +150,15 @@ async def test_names_that_are_taken_are_asked_about_and_what_is_not_wanted_is_ca
     assert list((two.data / "uploads").iterdir()) == []
 
 
-async def test_what_does_not_work_is_told_and_tried_again(two, marie, tmp_path):
+@SIZES
+async def test_what_does_not_work_is_told_and_tried_again(two, marie, tmp_path, size):
+    await marie.resize(size)
     (tmp_path / "a.txt").write_bytes(b"a")
     await marie.open("/files/")
     two.file("marie", "a.txt").mkdir()
     await choose(marie, tmp_path / "a.txt")
     await marie.sees("There is a folder of that name.")
-    assert await marie.faults() == []
+    await marie.fine()
     two.file("marie", "a.txt").rmdir()
     await marie.press("Try again: a.txt")
     await marie.page.wait_for_url(FOLDER)
