@@ -77,10 +77,14 @@ async def uploaded(person: Person, tmp_path: Path) -> None:
 async def several(person: Person, one: Server) -> None:
     """Some of a folder are ticked, copied into another one, and these deleted."""
     bar = person.page.get_by_role("button", name="Download", exact=True)
+    every = person.page.get_by_label("Choose all")
     await person.open("/files/Look")
     assert not await bar.is_visible()
-    for name in ("b.pdf", "c.txt"):
-        await person.page.get_by_label(f"Choose: {name}").check()
+    await every.check()
+    assert await person.page.locator(".choose [name]:checked").count() == len(VIEWED)
+    for name in ("a picture.png", "d.wav", "e.webm"):
+        await person.page.get_by_label(f"Choose: {name}").uncheck()
+    assert await every.evaluate("box => [box.checked, box.indeterminate]") == [False, True]
     assert await bar.is_visible()
     await person.fine()
     await person.press("Move or copy")
@@ -91,8 +95,8 @@ async def several(person: Person, one: Server) -> None:
     await person.press("Copy here")
     await person.sees("Copied.")
     assert await person.names() == ["deep", "b.pdf", "c.txt"]
-    for name in ("b.pdf", "c.txt"):
-        await person.page.get_by_label(f"Choose: {name}").check()
+    await every.check()
+    await person.page.get_by_label("Choose: deep").uncheck()
     await person.press("Delete")
     await person.sees("Delete the 2 that you chose?")
     await person.fine()

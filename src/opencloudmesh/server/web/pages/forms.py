@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from opencloudmesh.protocol.errors import Invalid, OcmError, TooLarge, UnsupportedMediaType
 from opencloudmesh.server.web.bodies import IDLE_SECONDS, read_body
 
-MAX_FORM = 65_536  # bytes
+MAX_FORM = 65_536  # bytes, of so many fields:
 MAX_FIELDS = 50
 MAX_PARTS = 1000  # files of one upload
 MAX_FIELD = 1024  # bytes of a field beside files
@@ -34,7 +34,7 @@ async def read_fields(request: Request, limit: int = MAX_FIELDS) -> list[tuple[s
     kind, _ = parse_options_header(request.headers.get("content-type"))
     if kind != b"application/x-www-form-urlencoded":
         raise UnsupportedMediaType("Send the form as the page does.")
-    body = await read_body(request, MAX_FORM)
+    body = await read_body(request, MAX_FORM * limit // MAX_FIELDS)
     try:
         # Browsers end the lines of a text area with CR LF.
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=limit, errors="strict")
