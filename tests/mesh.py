@@ -62,6 +62,7 @@ class Server:
     worker: Worker
     host: str  # as in addresses
     session: aiohttp.ClientSession
+    http: uvicorn.Server
     log: list[str] = field(default_factory=list)  # every line that the process logged
 
     @property
@@ -152,18 +153,23 @@ async def serve(folder: Path, *, database_url: str | None = None, clock: Clock |
             uvicorn.Config(cloud.app, lifespan="off", log_level="error", access_log=False, proxy_headers=False)
         )
         http.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        async with cloud.running() as worker, aiohttp.ClientSession(auto_decompress=False) as session:
+        async with cloud.running() as worker, _session() as session:
             serving = asyncio.create_task(http.serve(sockets=[listening]))
             while not http.started:
                 await asyncio.sleep(0.005)
             with logged() as lines:
                 try:
-                    yield Server(cloud, worker, host, session, lines)
+                    yield Server(cloud, worker, host, session, http, lines)
                 finally:
                     http.should_exit = True
                     await serving
     faults = [line for line in lines if line.startswith("ERROR")]
     assert not faults, faults
+
+
+def _session() -> aiohttp.ClientSession:
+    """Connections are given up before the server gives them up: a request that meets that is not repeated."""
+    return aiohttp.ClientSession(auto_decompress=False, connector=aiohttp.TCPConnector(keepalive_timeout=2))
 
 
 def give_rsa_key(data: Path) -> None:
@@ -194,7 +200,11 @@ async def mesh(folder: Path, *clouds: Mapping[str, Any], urls: list[str] | None 
             )
             for index, settings in enumerate(clouds)
         ]
-        yield servers
+        try:
+            yield servers
+        finally:  # all at once: each takes its time
+            for server in servers:
+                server.http.should_exit = True
 
 
 async def settled(*servers: Server, seconds: float = 20) -> None:

@@ -32,7 +32,7 @@ async def chromium() -> AsyncIterator[Browser]:
     executable = require("chromium")
     async with async_playwright() as playwright:
         # Without its sandbox, for it sees only our own pages, and a sandbox is not to be had in most containers.
-        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
         browser = await playwright.chromium.launch(executable_path=executable, args=arguments)
         yield browser
         await browser.close()

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,13 +35,15 @@ def upgrade(url: str) -> None:
     """
     with _transaction(url) as connection:
         revision = _revision(connection)
-        config = _config(connection=connection)
-        if revision not in {None, *(step.revision for step in ScriptDirectory.from_config(config).walk_revisions())}:
+        newest, *older = _steps()
+        if revision == newest:
+            return
+        if revision not in (None, *older):
             raise OcmError(
                 "The database is of a newer release (revision {revision}): install that one, or a later.",
                 revision=revision,
             )
-        command.upgrade(config, "head")
+        command.upgrade(_config(connection=connection), "head")
         if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
             raise OcmError("The database refers to rows that do not exist; it was left as it was.")
 
@@ -83,6 +86,12 @@ def _transaction(url: str, *, read_only: bool = False) -> Iterator[sa.Connection
 
 def _revision(connection: sa.Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
+
+
+@cache
+def _steps() -> tuple[str, ...]:
+    """The revisions that there are, newest first."""
+    return tuple(step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def _config(**attributes: Any) -> Config:

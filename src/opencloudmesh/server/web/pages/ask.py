@@ -19,7 +19,7 @@ from opencloudmesh.server.web.auth import visitor_of
 from opencloudmesh.server.web.linked import HIDDEN, opened, read_address, slow_down
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.login import Endpoint, check_request
-from opencloudmesh.server.web.pages.visits import DONE, Look, patient, redirect
+from opencloudmesh.server.web.pages.visits import DONE, Look, redirect
 
 # Requests within a minute: of one client by one link, of one client, and by one link. The last is so much more than
 # the others that one client cannot take a link from all.
@@ -49,7 +49,7 @@ async def _take(context: Context, look: Look, request: Request) -> Response:
     try:
         await ask_for(context, request, link, form)
     except (Invalid, TooManyRequests) as error:
-        return patient(_page(context, look, link, owner, error=error, address=form.get("address", "")), error)
+        return _page(context, look, link, owner, error=error, address=form.get("address", ""))
     return redirect(ASK_PATH + token, "asked")
 
 

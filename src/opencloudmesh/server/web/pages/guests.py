@@ -19,7 +19,7 @@ from opencloudmesh.server.views import LINK_PATH
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.linked import REMEMBERED, remembered, remembers
 from opencloudmesh.server.web.pages.forms import read_form
-from opencloudmesh.server.web.pages.visits import DONE, Look, patient, redirect
+from opencloudmesh.server.web.pages.visits import DONE, Look, redirect
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,11 @@ class Guest:
         own_host = self.context.config.own_host
         shown = {"link": self.link, "owner": self.owner.name, "host": own_host, "home": self.home, "error": error}
         owncloud = self.context.config.owncloud_links
-        response = self.look.page(
+        return self.look.page(
             template,
             error.status if error else 200,
             {"done": "" if error else done, "address": "", "way": "", "owncloud": owncloud, **shown, **values},
         )
-        return response if error is None else patient(response, error)
 
 
 Handler = Callable[[Guest], Awaitable[Response]]

@@ -19,7 +19,7 @@ from opencloudmesh.server.web.dav.call import check_target
 from opencloudmesh.server.web.pages import second
 from opencloudmesh.server.web.pages.cookies import HOME, delete_cookie, enter, local, set_cookie, shown
 from opencloudmesh.server.web.pages.forms import read_form, skip_form
-from opencloudmesh.server.web.pages.visits import DONE, UPLOADS_PATH, Look, Visit, check_origin, patient, redirect
+from opencloudmesh.server.web.pages.visits import DONE, UPLOADS_PATH, Look, Visit, check_origin, redirect
 
 FOR_SCRIPTS = UPLOADS_PATH  # scripts of ours ask there, which are told errors and not sent to a page
 Handler = Callable[[Visit], Awaitable[Response]]
@@ -95,7 +95,7 @@ async def _sign_in(context: Context, look: Look, doors: Doors, request: Request)
             return await second.begin(context, look, account.id, target)
         return await enter(context, request, account.id, target, strong=False, stored=stored)
     except (Unauthenticated, TooManyRequests) as error:
-        return patient(look.page("login.html", error.status, {"next": target, "user": user, "error": error}), error)
+        return look.page("login.html", error.status, {"next": target, "user": user, "error": error})
 
 
 async def check_request(request: Request, context: Context) -> None:

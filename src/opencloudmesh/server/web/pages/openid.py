@@ -65,7 +65,4 @@ def _cookie(context: Context) -> str:
 
 
 def _failed(look: Look, error: OcmError) -> Response:
-    response = look.page("login.html", error.status, {"next": HOME, "user": "", "error": error})
-    if error.retry_after is not None:
-        response.headers["Retry-After"] = str(error.retry_after)
-    return response
+    return look.page("login.html", error.status, {"next": HOME, "user": "", "error": error})

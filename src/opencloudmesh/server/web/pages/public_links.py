@@ -11,7 +11,7 @@ from starlette.responses import Response
 from opencloudmesh.protocol.errors import OcmError
 from opencloudmesh.server import public_links
 from opencloudmesh.server.web.pages.forms import read_form
-from opencloudmesh.server.web.pages.visits import Visit, patient, redirect
+from opencloudmesh.server.web.pages.visits import Visit, redirect
 from opencloudmesh.server.web.public_links import read
 
 
@@ -27,5 +27,5 @@ async def add(visit: Visit) -> Response:
         link, password = read(dict(form))
         taken = await public_links.take(visit.context, visit.account, link, password)
     except OcmError as error:
-        return patient(visit.page("add.html", error, active="inbox", link=form.get("link", "")), error)
+        return visit.page("add.html", error, active="inbox", link=form.get("link", ""))
     return redirect("/inbox", "added" if taken.kept is None else "kept")

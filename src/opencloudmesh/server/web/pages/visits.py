@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -174,35 +175,17 @@ class Look:
     def __init__(self, config: Config, banner: str) -> None:
         self.config = config
         self.headers = HEADERS | {"Content-Security-Policy": policy(config.public_url)}
-        loader = jinja2.FileSystemLoader(FOLDER / "templates")
-        self._environment = jinja2.Environment(
-            loader=loader,
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            undefined=jinja2.StrictUndefined,
-            extensions=["jinja2.ext.i18n"],
-        )
-        self._environment.install_gettext_callables(_, plural, newstyle=True)  # type: ignore[attr-defined]
-        self._environment.filters |= {"size": size, "when": when, "iso": iso, "path": quote, "spoken": spoken}
-        self._environment.globals |= {
-            "banner": banner,
-            "provider": config.provider,
-            "style": STATIC["style.css"].url,
-            "icon": STATIC["icon.svg"].url,
-            "scripts": {name.removesuffix(".js"): STATIC[name].url for name in SCRIPTS},
-            "openid": config.oidc_label if config.oidc_issuer else "",
-            "visit": None,
-            "error": None,
-            "done": "",
-            "active": "",
-            "language": language,
-            "_": spoken,  # not the one of jinja2, to which every text is markup and a "%" a blank to fill in
-        }
+        openid = config.oidc_label if config.oidc_issuer else ""
+        self._everywhere = {"banner": banner, "provider": config.provider, "openid": openid}
 
     def page(self, template: str, status: int, values: Mapping[str, Any]) -> Response:
-        """A template with its values."""
-        return HTMLResponse(self._environment.get_template(template).render(**values), status, self.headers)
+        """A template with its values. Where one of them is an error, the page says when to try again."""
+        html = _templates().get_template(template).render({**self._everywhere, **values})
+        response = HTMLResponse(html, status, self.headers)
+        error = values.get("error")
+        if isinstance(error, OcmError) and error.retry_after is not None:
+            response.headers["Retry-After"] = str(error.retry_after)
+        return response
 
     def error(self, error: OcmError, status: int, headers: Mapping[str, str], scope: Scope) -> Response | None:
         """An error as a page for a browser on a path that is for people, in words for a script of ours; else None."""
@@ -214,6 +197,33 @@ class Look:
         response = self.page("error.html", status, {"visit": scope.get("visit"), "message": _(error.message)})
         response.headers.update(headers)
         return response
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    """All of them: each is read once in a process."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_callables(_, plural, newstyle=True)  # type: ignore[attr-defined]
+    environment.filters |= {"size": size, "when": when, "iso": iso, "path": quote, "spoken": spoken}
+    environment.globals |= {
+        "style": STATIC["style.css"].url,
+        "icon": STATIC["icon.svg"].url,
+        "scripts": {name.removesuffix(".js"): STATIC[name].url for name in SCRIPTS},
+        "visit": None,
+        "error": None,
+        "done": "",
+        "active": "",
+        "language": language,
+        "_": spoken,  # not the one of jinja2, to which every text is markup and a "%" a blank to fill in
+    }
+    return environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,13 +275,6 @@ def redirect(path: str, done: str = "") -> Response:
     """Another page, after a form: `path` is one of ours, not encoded."""
     query = f"?done={done}" if done else ""
     return RedirectResponse(quote(path) + query, 303, {"Cache-Control": "no-store"})
-
-
-def patient(response: Response, error: OcmError) -> Response:
-    """A page that tells an error, with when to try again."""
-    if error.retry_after is not None:
-        response.headers["Retry-After"] = str(error.retry_after)
-    return response
 
 
 def check_origin(request: Request, config: Config) -> None:

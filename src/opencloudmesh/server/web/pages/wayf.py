@@ -31,7 +31,7 @@ from opencloudmesh.server.database import Tx
 from opencloudmesh.server.web.auth import caller_of
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.login import check_request
-from opencloudmesh.server.web.pages.visits import Look, patient
+from opencloudmesh.server.web.pages.visits import Look
 
 SHOWN = 50  # servers; who does not find theirs searches for it
 
@@ -135,4 +135,4 @@ class Wayf:
         shown = {"members": [], "more": False, "code": "", "chosen": "", **values, "error": error}
         response = self._look.page("wayf.html", error.status if error else 200, shown)
         response.headers["Content-Security-Policy"] = self._policy
-        return response if error is None else patient(response, error)
+        return response
