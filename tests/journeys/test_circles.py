@@ -17,7 +17,7 @@ from opencloudmesh.server import audit, batches, circles, contacts, outbox, poli
 from opencloudmesh.server.cli import main
 
 NOBODY = "nobody@localhost:9"
-END = 4_102_444_800  # of the year 2099
+END = 4_102_444_799  # of the year 2099
 
 
 def do(cloud, gesture, *values, **named):

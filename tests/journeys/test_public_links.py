@@ -544,7 +544,7 @@ async def test_the_owner_makes_changes_and_removes_links_on_a_page(one, einstein
         assert words in page.text
     change = page.form("/links/.*/change")
     page = await einstein.submit(change, mode="edit", note="Work", expires="2099-12-31")
-    for words in ("The link was changed.", "Whoever has it can read and write", "with a password", "until 1 Jan 2100"):
+    for words in ("The link was changed.", "Whoever has it can read and write", "with a password", "until 31 Dec 2099"):
         assert words in page.text
     assert "This link has a password" in (await visitor.open(home)).text
     page = await einstein.submit(change, mode="upload", note="", open="yes")

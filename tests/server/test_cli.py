@@ -136,6 +136,7 @@ def test_a_share_is_made_and_ended(einstein, options, permissions):
         (("unshare", "x"), "no such share"),
         (("user", "remove", "nobody"), "no user"),
         (("discover", "not a host"), "not the name"),
+        (("discover", "10.1.2.3"), "ocm peer allow-private 10.1.2.3"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(einstein, words, said):
@@ -149,10 +150,10 @@ def test_what_cannot_be_done_is_said_in_a_sentence(einstein, words, said):
 def test_a_share_is_changed(einstein):
     words = ["share", "note.txt", "marie@two.example", "--as", "einstein", "--expires", "2099-12-31", "--json"]
     share = json.loads(einstein(*words))
-    assert share["expiration"] == 4_102_444_800
+    assert share["expiration"] == 4_102_444_799
     for options, permissions, expiration in (
-        (["--write"], ["read", "write"], 4_102_444_800),
-        (["--reshare", "--expires", "2098-12-31"], ["read", "share", "write"], 4_070_908_800),
+        (["--write"], ["read", "write"], 4_102_444_799),
+        (["--reshare", "--expires", "2098-12-31"], ["read", "share", "write"], 4_070_908_799),
         (["--read-only", "--expires", "never"], ["read", "share"], None),
         (["--no-reshare"], ["read"], None),
         ([], ["read"], None),

@@ -131,8 +131,8 @@ class Fields:
 
 
 def end_of(day: str) -> int:
-    """The moment, in unix seconds, at which a day like 2026-12-31 is over in UTC. Raises `ValueError`."""
-    moment = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC).timestamp() + 86_400
+    """The last second of a day like 2026-12-31 in UTC, in unix time: people read that day. Raises `ValueError`."""
+    moment = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC).timestamp() + 86_399
     if not 0 <= moment <= MAX_TIME:
         raise ValueError(day)
     return int(moment)

@@ -10,6 +10,7 @@ from opencloudmesh.client import peer as client
 from opencloudmesh.protocol.address import normalise_host
 from opencloudmesh.protocol.dialects import dialect_of
 from opencloudmesh.protocol.discovery import Discovery
+from opencloudmesh.protocol.errors import EgressDenied
 from opencloudmesh.protocol.obligations import signature_family
 from opencloudmesh.protocol.wire import encode_json
 from opencloudmesh.server import operators, outbox, views
@@ -62,7 +63,12 @@ def drop(data: str, message_id: int) -> None:
 def discover(data: str, as_json: bool, host: str) -> None:
     """Ask HOST who it is, and say how we would talk to it."""
     with opened(data) as (config, database):
-        found = asyncio.run(_discover(config, database, normalise_host(host)))
+        host = normalise_host(host)
+        try:
+            found = asyncio.run(_discover(config, database, host))
+        except EgressDenied as error:
+            hint = f"If it is in a network of yours: ocm peer allow-private {host}"
+            raise click.ClickException(f"{error.message} {hint}") from None
         if as_json:
             click.echo(encode_json(found.document))
             return
