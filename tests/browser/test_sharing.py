@@ -31,6 +31,7 @@ async def test_two_people_share_in_all_the_ways_there_are(one, two, einstein, ma
     await with_a_circle(two, einstein)
     await what_nobody_wants_is_declined(one, two, einstein, marie)
     await with_a_group_whose_sender_is_away_then(one, two, einstein, marie)
+    await what_does_not_arrive_is_tried_again(one, einstein)
 
 
 async def they_meet(one, two, einstein, marie):
@@ -261,3 +262,16 @@ async def with_a_group_whose_sender_is_away_then(one, two, einstein, marie):
         await marie.sees(text)
         await marie.fine()
     assert await marie.names() == ["mine", "a.txt"]
+
+
+async def what_does_not_arrive_is_tried_again(one, einstein):
+    await einstein.open("/share/letter.txt")
+    await einstein.fill("Their address", "nobody@localhost:9")
+    await einstein.press("Share")
+    await settled(one)
+    await einstein.open("/share/letter.txt")
+    await einstein.sees("Their cloud cannot be told since")
+    await einstein.fine()
+    await einstein.press("Try again: nobody@localhost:9")
+    await einstein.sees("It is being tried now.")
+    await einstein.fine()

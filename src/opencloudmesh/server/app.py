@@ -22,6 +22,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp
 
 from opencloudmesh.protocol.errors import Invalid
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import config as settings
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import Context
@@ -35,7 +36,7 @@ from opencloudmesh.server.worker import Worker
 log = logging.getLogger(__name__)
 
 BACKLOG = 2048  # connections that wait, and requests under way at once
-DEVELOPMENT = (
+DEVELOPMENT = Sentence(
     "DEVELOPMENT MODE: plain http and private addresses are allowed for other servers. "
     "Never use this where others can reach it."
 )

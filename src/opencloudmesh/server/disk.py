@@ -26,6 +26,7 @@ from opencloudmesh.protocol.errors import (
     OcmError,
     Unavailable,
 )
+from opencloudmesh.protocol.sentences import Sentence
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -36,17 +37,17 @@ ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # nothing there, or nothing
 
 _ERRORS: dict[int, tuple[type[OcmError], str]] = {
     **dict.fromkeys(ABSENT, (NotFound, "There is no such file or folder.")),
-    errno.EISDIR: (MethodNotAllowed, "This is a folder."),
+    errno.EISDIR: (MethodNotAllowed, Sentence("This is a folder.")),
     errno.EEXIST: (MethodNotAllowed, "There is something of that name already."),
-    errno.ENOTEMPTY: (Conflict, "The folder is not empty."),
-    errno.EACCES: (Forbidden, "The server may not do this with its files."),
-    errno.EPERM: (Forbidden, "The server may not do this with its files."),
-    errno.EROFS: (Forbidden, "The server may not do this with its files."),
-    errno.ENAMETOOLONG: (Invalid, "The name or the path is too long."),
-    errno.EINVAL: (Invalid, "The file system does not take this name."),
-    errno.ENOSPC: (InsufficientStorage, "The disk is full."),
-    errno.EDQUOT: (InsufficientStorage, "The disk is full."),
-    errno.EFBIG: (InsufficientStorage, "The file is too big for the file system."),
+    errno.ENOTEMPTY: (Conflict, Sentence("The folder is not empty.")),
+    errno.EACCES: (Forbidden, Sentence("The server may not do this with its files.")),
+    errno.EPERM: (Forbidden, Sentence("The server may not do this with its files.")),
+    errno.EROFS: (Forbidden, Sentence("The server may not do this with its files.")),
+    errno.ENAMETOOLONG: (Invalid, Sentence("The name or the path is too long.")),
+    errno.EINVAL: (Invalid, Sentence("The file system does not take this name.")),
+    errno.ENOSPC: (InsufficientStorage, Sentence("The disk is full.")),
+    errno.EDQUOT: (InsufficientStorage, Sentence("The disk is full.")),
+    errno.EFBIG: (InsufficientStorage, Sentence("The file is too big for the file system.")),
 }
 
 
@@ -72,7 +73,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        kind, message = _ERRORS.get(error.errno or 0, (Unavailable, "The disk does not answer as it should."))
+        kind, message = _ERRORS.get(error.errno or 0, (Unavailable, Sentence("The disk does not answer as it should.")))
         raise kind(message, detail=f"{os.strerror(error.errno or 0)}: {error.filename!r}") from error
 
 
@@ -81,6 +82,11 @@ def checked_name(name: str) -> str:
     if name in ("", ".", "..") or "/" in name or NOT_SHOWN.search(name):
         raise Invalid("The name has parts or characters that are not allowed.")
     return name
+
+
+def parts(path: str) -> list[str]:
+    """The names in a path, each of them checked; none for the root."""
+    return [checked_name(part) for part in path.split("/")] if path else []
 
 
 def look(folder: int, name: str) -> os.stat_result | None:

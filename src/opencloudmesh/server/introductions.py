@@ -12,16 +12,17 @@ from opencloudmesh.protocol import invites as messages
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import BadAnswer, Conflict, FieldError, Forbidden, Invalid, OcmError, Refused
 from opencloudmesh.protocol.invites import Identity, InviteAccepted
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import audit, contacts, invites, policy, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
 
 SENTENCES = {
-    400: "The invite is not known there, or no longer valid.",
-    403: "That server does not trust this one.",
-    404: "The invite is not known there, or no longer valid.",  # Reva, OpenCloud and oCIS
-    409: "The invite has been accepted already.",
+    400: Sentence("The invite is not known there, or no longer valid."),
+    403: Sentence("That server does not trust this one."),
+    404: Sentence("The invite is not known there, or no longer valid."),  # Reva, OpenCloud and oCIS
+    409: Sentence("The invite has been accepted already."),
 }
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 
 from opencloudmesh.protocol.errors import Conflict, Forbidden, InsufficientStorage, Locked, PreconditionFailed, TooLarge
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.schema import locks
 from opencloudmesh.server.subtrees import at_or_below
@@ -48,7 +49,7 @@ class InTheWay(Locked):
     """Locks forbid it; `path` is where the first of them lies in the account's tree."""
 
     def __init__(self, lock: Lock) -> None:
-        super().__init__("Somebody has locked this.")
+        super().__init__(Sentence("Somebody has locked this."))
         self.path = lock.path
 
 

@@ -6,6 +6,7 @@ same subject go out in their order. The worker takes what is due; here is only w
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -97,6 +98,13 @@ def get(tx: Tx, row_id: int) -> sa.Row[Any]:
     if row is None:
         raise NotFound("There is no such message: it was delivered, or has become needless.")
     return row
+
+
+def late(tx: Tx, subjects: Collection[str]) -> list[sa.Row[Any]]:
+    """What was tried in vain to tell of these shares, oldest first; also what was given up."""
+    tried = sa.or_(outbox.c.attempts > 0, outbox.c.state == GIVEN_UP)
+    query = sa.select(outbox).where(outbox.c.subject.in_(subjects), outbox.c.kind.not_in(LOOKS), tried)
+    return list(tx.all(query.order_by(outbox.c.id)))
 
 
 def count(tx: Tx, host: str) -> int:

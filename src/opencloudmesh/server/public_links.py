@@ -45,7 +45,7 @@ async def take(context: Context, account: Account, link: str, password: str) -> 
     if host == config.own_host:
         raise Invalid("This link is from this very cloud. Just open it.", fields=[FieldError("link", "INVALID")])
     key = f"links of {account.id}"
-    context.limits.check(key, PER_MINUTE, "These were too many links. Wait a minute.")
+    context.limits.check(key, PER_MINUTE, Sentence("These were too many links. Wait a minute."))
     context.limits.count(key, PER_MINUTE)
     async with context.audited():
         await context.database.read(lambda tx: policy.refuse_denied(tx, "share", host, "in", "out"))
@@ -54,7 +54,7 @@ async def take(context: Context, account: Account, link: str, password: str) -> 
         peer = await context.lookup.discover(host, asker=f"account {account.id}")
         with context.limits.attempt(key, f"{host} {wanted.token[:PREFIX]}", (Forbidden,)):
             if await _ask(context, account, peer, wanted, password):
-                await _record(context, account, host, "done", "Asked for what is behind a public link.")
+                await _record(context, account, host, "done", Sentence("Asked for what is behind a public link."))
                 return Taken(host, None)
             seen = await _look(context, account, peer, wanted, password)
     except policy.Denied:

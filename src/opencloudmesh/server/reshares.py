@@ -17,7 +17,7 @@ from opencloudmesh.protocol.errors import Conflict, Forbidden, NotFound, TooMany
 from opencloudmesh.protocol.protocols import SHARE
 from opencloudmesh.protocol.reshares import ReshareAnswer, ReshareRequest
 from opencloudmesh.protocol.sentences import Sentence
-from opencloudmesh.server import audit, bounds, news, notices, outbox, policy, received, schema, shares
+from opencloudmesh.server import audit, bounds, news, notices, outbox, peers, policy, received, schema, shares
 from opencloudmesh.server.accounts import USER
 from opencloudmesh.server.bounds import TO_READ, Terms
 from opencloudmesh.server.database import Tx
@@ -150,6 +150,20 @@ def try_again(tx: Tx, share_id: str) -> None:
             raise Conflict(NOT_ON)
         shares.narrow(tx, row, limits)
     shares.try_again(tx, share_id)
+
+
+def send_again(tx: Tx, share_id: str, *, owner: str) -> Row:
+    """Their server is told now what it could not be told so far. Raises `NotFound`, `Conflict`."""
+    row = shares.get(tx, share_id, owner=owner)
+    messages = outbox.late(tx, [share_id])
+    if not messages:
+        raise Conflict("There is nothing that their cloud could not be told.")
+    if row.state == shares.FAILED:
+        try_again(tx, share_id)
+    for message in messages:
+        outbox.retry(tx, message)
+        peers.ask_again(tx, message.host)
+    return shares.get(tx, share_id)
 
 
 def not_granted(tx: Tx, share_id: str) -> None:

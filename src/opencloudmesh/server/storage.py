@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from opencloudmesh.protocol.errors import Conflict, Forbidden, MethodNotAllowed, NotFound, OcmError
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import disk
 from opencloudmesh.server.usage import Usage
 
@@ -63,7 +64,7 @@ class Storage:
 
     def list(self, user: str, path: str) -> list[tuple[str, os.stat_result]]:
         """The names in a folder and what they are, sorted. `NotFound` where it is a file."""
-        with disk.told(), self._folder(user, _parts(path)) as chain, os.scandir(chain[-1]) as children:
+        with disk.told(), self._folder(user, disk.parts(path)) as chain, os.scandir(chain[-1]) as children:
             found = [(child.name, disk.state(child)) for child in children if not disk.NOT_SHOWN.search(child.name)]
         return sorted((name, state) for name, state in found if state is not None)
 
@@ -251,13 +252,13 @@ class Storage:
                 except OSError as error:
                     if error.errno not in disk.ABSENT:
                         raise
-                    raise missing("There is no such folder.") from None
+                    raise missing(Sentence("There is no such folder.")) from None
             yield chain
 
     @contextmanager
     def _parent(self, user: str, path: str, missing: type[OcmError] = NotFound) -> Iterator[tuple[Sequence[int], str]]:
         """Descriptors of the folders above `path`, and its name in the last of them ("." for the root)."""
-        *above, name = _parts(path) or ["."]
+        *above, name = disk.parts(path) or ["."]
         with self._folder(user, above, missing) as chain:
             yield chain, name
 
@@ -368,7 +369,7 @@ class Upload:
             new = disk.look(folder, name) is None
             if self._numbered is not None:
                 new, name = True, disk.take_name(folder, name, self._numbered)
-                self.path = "/".join([*_parts(self.path)[:-1], name])
+                self.path = "/".join([*disk.parts(self.path)[:-1], name])
             replaced = disk.replaceable(folder, name)
             os.utime(self._descriptor, ns=(now, now if modified_ns is None else modified_ns))
             os.fsync(self._descriptor)
@@ -393,8 +394,3 @@ class Upload:
     def _arrived(self, size: int) -> None:
         self._written += size
         self._storage.used.arrives(self._user, size)
-
-
-def _parts(path: str) -> list[str]:
-    """The names in a path, each of them checked; none for the root."""
-    return [disk.checked_name(part) for part in path.split("/")] if path else []

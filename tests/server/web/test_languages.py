@@ -23,6 +23,7 @@ OURS = config.load({"data": ".", "public_url": "https://ours.example"}, environm
 OTHERS = sorted(set(languages.NAMES) - {languages.ENGLISH})
 PLACE = re.compile(r"%\((\w+)\)s|\{(\w*)(?:!r)?\}")
 TAG = re.compile(r"<[^>]*>")
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +132,26 @@ def _sentences(tree):
             said = node.args[0]
             for each in (said.body, said.orelse) if isinstance(said, ast.IfExp) else (said,):
                 yield node.lineno, each
+
+
+# Told to programs, to operators at their terminal, or in the documents.
+NOT_FOR_PEOPLE = ("server/web/openapi/**", "server/web/ocm.py", "server/web/errors.py", "protocol/tokens.py",
+                  "server/tokens.py", "server/policy.py", "server/states.py")  # fmt: skip
+READS_LIKE_ONE = re.compile(r"[A-Z{“].* .*[.?]", re.DOTALL)
+
+
+def test_whatever_reads_like_a_sentence_is_among_the_texts():
+    known = {message.id for message in texts()}
+    left_out = {path for pattern in (*ENGLISH_ONLY, *NOT_FOR_PEOPLE) for path in PACKAGE.glob(pattern)}
+    missing = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if any(folder in left_out for folder in (path, *path.parents)):
+            continue
+        tree = ast.parse(path.read_text())
+        documents = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, DOCUMENTED)}
+        texts_of = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)} - documents - known
+        missing += [text for text in texts_of if isinstance(text, str) and READS_LIKE_ONE.fullmatch(text)]
+    assert missing == []
 
 
 def _assigned(tree):

@@ -40,7 +40,7 @@ from opencloudmesh.server.web.links import LinkChange, NewLink, change, create, 
 from opencloudmesh.server.web.operator import admit
 from opencloudmesh.server.web.operator.calls import CALLS
 from opencloudmesh.server.web.pages.visits import check_origin
-from opencloudmesh.server.web.shares import NewShare, ShareChange, offer
+from opencloudmesh.server.web.shares import NewShare, ShareChange, offer, send_again
 
 BASE = "/api/v1"
 
@@ -85,6 +85,11 @@ async def delete_share(context: Context, account: Account, request: Request) -> 
     """I end a share."""
     await context.commit(lambda tx: shares.unshare(tx, request.path_params["id"], owner=account.id))
     return Response(status_code=204)
+
+
+async def retry_share(context: Context, account: Account, request: Request) -> Response:
+    """I do not wait until their server is told of a share by itself."""
+    return json_response(views.share(await send_again(context, account, request.path_params["id"])))
 
 
 async def list_received(context: Context, account: Account, _request: Request) -> Response:
@@ -172,6 +177,7 @@ OPERATIONS: Mapping[str, Mapping[str, Handler]] = {
     "/trash/{id}/restore": {"POST": trash.restore_deleted},
     "/shares": {"GET": list_shares, "POST": create_share},
     "/shares/{id}": {"GET": show_share, "PATCH": change_share, "DELETE": delete_share},
+    "/shares/{id}/retry": {"POST": retry_share},
     "/received": {"GET": list_received},
     "/received/from-link": {"POST": public_links.add},
     "/received/{id}": {"GET": show_received, "DELETE": delete_received},

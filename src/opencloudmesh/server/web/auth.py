@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from starlette.requests import Request
 
 from opencloudmesh.protocol.errors import Unauthenticated
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import accounts, app_passwords, factors, limits, links
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
@@ -169,7 +170,7 @@ class Doors:
         if not password:
             raise Unauthenticated("This link has a password.")
         guess = self._guess(visitor_of(request, self._proxies), link.id)
-        await self._matches(link.id, password, link.password, guess, "The password is wrong.")
+        await self._matches(link.id, password, link.password, guess, Sentence("The password is wrong."))
 
     async def _matches(
         self, name: str, password: str, stored: str, attempt: AbstractContextManager[None], wrong: str

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from opencloudmesh.protocol.errors import OcmError, PeerAway, Unauthenticated
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.protocol.tokens import TokenError
 from opencloudmesh.protocol.wire import encode_json
 from opencloudmesh.server.views import ASK_PATH, LINK_PATH
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 CHALLENGE = 'Basic realm="Open Cloud Mesh", charset="UTF-8"'
 SENTENCES = {
     404: "There is nothing here.",
-    405: "This cannot be done here.",
+    405: Sentence("This cannot be done here."),
 }
 
 

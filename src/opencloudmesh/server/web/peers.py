@@ -16,6 +16,7 @@ from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, PeerAw
 from opencloudmesh.protocol.fields import Fields
 from opencloudmesh.protocol.obligations import check_share_type, obligations, signature_family
 from opencloudmesh.protocol.protocols import MUST_EXCHANGE_TOKEN
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import contacts, policy, views
 from opencloudmesh.server.accounts import GROUP, Account
 from opencloudmesh.server.context import Context
@@ -102,7 +103,7 @@ async def look(context: Context, account: Account, text: str) -> Found:
 async def _ask(context: Context, account: Account, host: str, *, invited: bool) -> tuple[Discovery | None, str]:
     """What the server says of itself, or None; and why it would take no share."""
     key = f"looks of {account.id}"
-    context.limits.check(key, PER_MINUTE, "You have looked at many servers. Wait a minute.")
+    context.limits.check(key, PER_MINUTE, Sentence("You have looked at many servers. Wait a minute."))
     context.limits.count(key, PER_MINUTE)
     try:
         async with asyncio.timeout(WAIT):

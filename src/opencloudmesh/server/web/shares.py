@@ -12,12 +12,15 @@ from typing import Any
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound
 from opencloudmesh.protocol.fields import Fields
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import received, reshares, shares
 from opencloudmesh.server.accounts import SHARE_TYPES, USER, Account
 from opencloudmesh.server.bounds import Terms
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.trees import ALL, READ, clean_path
+
+AGAIN = 20  # tries of one person within a minute: a server that is away is not asked without end
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,14 @@ async def offer(context: Context, account: Account, wanted: NewShare) -> shares.
     if given is None:
         return await context.commit(lambda tx: shares.offer(tx, **named))
     return await context.commit(lambda tx: reshares.pass_on(tx, own_host=context.config.own_host, **named))
+
+
+async def send_again(context: Context, account: Account, share_id: str) -> shares.Row:
+    """Their server is told now. Raises `NotFound`, `Conflict` where it knows all, `TooManyRequests`."""
+    key = f"sent again by {account.id}"
+    context.limits.check(key, AGAIN, Sentence("You have tried often. Wait a minute."))
+    context.limits.count(key, AGAIN)
+    return await context.commit(lambda tx: reshares.send_again(tx, share_id, owner=account.id))
 
 
 async def look_at(context: Context, account: Account, path: str) -> tuple[bool, received.Row | None]:

@@ -173,6 +173,15 @@ PATHS: dict[str, Schema] = {
         ),
         "delete": operation("I end a share.", 204, errors=(404,)),
     },
+    "/shares/{id}/retry": {
+        "parameters": [ID],
+        "post": operation(
+            "Their server is told now what it could not be told so far.",
+            200,
+            reference("Share"),
+            errors=(404, 409),
+        ),
+    },
     "/received": {"get": operation("What is shared with me, newest first.", 200, array_of("Received"))},
     "/received/from-link": {
         "post": operation(

@@ -99,6 +99,7 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/share/{path:path}", shares.show),
     ("POST", "/share/{path:path}", shares.offer),
     ("POST", "/change/{id}", shares.change),
+    ("POST", "/retry/{id}", shares.retry),
     ("POST", "/stop/{id}", shares.stop),
     ("GET", "/link/{path:path}", links.show),
     ("POST", "/link/{path:path}", links.create),

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import NotFound, OcmError
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import links, share_requests
 from opencloudmesh.server.trees import READ, SHARE, WRITE
 from opencloudmesh.server.web.links import LinkChange, NewLink, grant
@@ -18,7 +19,7 @@ from opencloudmesh.server.web.pages.shares import NO_LINK, is_own_folder, page, 
 from opencloudmesh.server.web.pages.visits import Visit, redirect
 
 VERDICTS = {share_requests.TYPED: "not verified", "unsigned": "not verified"}
-NOBODYS = "You cannot offer it to others."
+NOBODYS = Sentence("You cannot offer it to others.")
 
 
 async def show(visit: Visit) -> Response:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from opencloudmesh.protocol.errors import FieldError, Forbidden, Invalid, NotFound, OcmError
 from opencloudmesh.protocol.fields import end_of
 from opencloudmesh.protocol.sentences import Sentence
-from opencloudmesh.server import batches, bounds, circles, links, received, shares, views
+from opencloudmesh.server import batches, bounds, circles, links, outbox, received, shares, views
 from opencloudmesh.server.accounts import USER
 from opencloudmesh.server.batches import Batch
 from opencloudmesh.server.circles import Circle
@@ -24,7 +24,7 @@ from opencloudmesh.server.web.pages.files import asked, crumbs
 from opencloudmesh.server.web.pages.forms import read_form
 from opencloudmesh.server.web.pages.peers import KNOWN, SUGGESTIONS, panel, suggestions
 from opencloudmesh.server.web.pages.visits import Visit, redirect
-from opencloudmesh.server.web.shares import NewShare, ShareChange, is_folder, look_at
+from opencloudmesh.server.web.shares import NewShare, ShareChange, is_folder, look_at, send_again
 from opencloudmesh.server.web.shares import offer as offer_share
 
 T = TypeVar("T")
@@ -104,6 +104,17 @@ async def change(visit: Visit) -> Response:
     return redirect(f"/share/{row.path}", "changed")
 
 
+async def retry(visit: Visit) -> Response:
+    """Their cloud is told now."""
+    share_id, account = visit.request.path_params["id"], visit.account
+    row = await visit.context.database.read(lambda tx: shares.get(tx, share_id, owner=account.id))
+    try:
+        await send_again(visit.context, account, share_id)
+    except OcmError as error:
+        return await page(visit, row.path, error=error)
+    return redirect(f"/share/{row.path}", "retried")
+
+
 async def stop(visit: Visit) -> Response:
     """The share ends, or what is left of it is taken off the list."""
     share_id = visit.request.path_params["id"]
@@ -125,10 +136,11 @@ async def page(
     """The page. `link` is the form of a link where that was wrong."""
     folder, given = await _what(visit, path)
     account = visit.account.id
-    rows, changeable, known, spread, linked, matching = await visit.context.database.read(
+    rows, changeable, late, known, spread, linked, matching = await visit.context.database.read(
         lambda tx: (
             rows := [row for row in shares.listing(tx, account) if row.path == path],
             {row.id for row in rows if shares.can_change(tx, row)},
+            {message.subject for message in outbox.late(tx, [row.id for row in rows])},
             suggestions(tx, account, "", KNOWN),
             batches.listing(tx, account, path=path),
             links.listing(tx, account),
@@ -143,6 +155,7 @@ async def page(
         is_folder=folder,
         shares=views.tree(rows),
         changeable=changeable,
+        late=late,
         known=known,
         matching=[row for row in matching if row["value"] != form["address"]],
         panel=await panel(visit, form["address"]) if form["look"] else None,
@@ -168,7 +181,7 @@ async def _what(visit: Visit, path: str) -> tuple[bool, received.Row | None]:
     if path:
         given = await visit.context.database.read(lambda tx: received.mounted_over(tx, visit.account.id, path))
     if given is None or SHARE not in bounds.of_received(given).permissions:
-        return await is_own_folder(visit, path, "Its owner does not let you share it on."), None
+        return await is_own_folder(visit, path, Sentence("Its owner does not let you share it on.")), None
     try:
         return await look_at(visit.context, visit.account, path)
     except Invalid as invalid:

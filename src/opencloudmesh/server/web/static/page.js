@@ -9,7 +9,7 @@ document.body.append(announced);
 /* Over plain http, browsers have no clipboard for scripts: then it is done as people do it. */
 async function copy(source) {
   if (navigator.clipboard) {
-    await navigator.clipboard.writeText(source.value ?? source.textContent);
+    await navigator.clipboard.writeText(source.value ?? source.innerText);
     return;
   }
   const selection = getSelection();
