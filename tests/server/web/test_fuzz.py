@@ -29,7 +29,7 @@ from tests.server.web.background import Background
 
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.wire import Request, Response
-from opencloudmesh.server import app_passwords, invites, links, news, sessions, share_requests
+from opencloudmesh.server import app_passwords, invites, links, news, outbox, sessions, share_requests
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.web import openapi
 from opencloudmesh.server.web.api import BASE, OPERATIONS
@@ -237,7 +237,16 @@ def new_id(stage: Stage, noun: str) -> str:
         "ssh-keys": {"key": SSH_KEY},
         "asked": {"owner": somebody, "share": "x"},
     }[noun]
-    return str(stage.background.run(stage.cloud.api("POST", noun, wanted, who="einstein"))["id"])
+    made = str(stage.background.run(stage.cloud.api("POST", noun, wanted, who="einstein"))["id"])
+    stage.background.run(stage.cloud.context.database.write(lambda tx: tried_in_vain(tx, made)))
+    return made
+
+
+def tried_in_vain(tx: Tx, subject: str) -> None:
+    """What has to be told of it is late, if there is anything."""
+    for row in outbox.everything(tx):
+        if row.subject == subject:
+            outbox.postpone(tx, row, "It was away.")
 
 
 def ids(stage: Stage, noun: str) -> set[str]:

@@ -132,8 +132,9 @@ async def send_again(context: Context, account: Account, share_id: str) -> share
     """Their server is told now. Raises `NotFound`, `Conflict` where it knows all, `TooManyRequests`."""
     key = f"sent again by {account.id}"
     context.limits.check(key, AGAIN, Sentence("You have tried often. Wait a minute."))
+    row = await context.commit(lambda tx: reshares.send_again(tx, share_id, owner=account.id))
     context.limits.count(key, AGAIN)
-    return await context.commit(lambda tx: reshares.send_again(tx, share_id, owner=account.id))
+    return row
 
 
 async def look_at(context: Context, account: Account, path: str) -> tuple[bool, received.Row | None]:
