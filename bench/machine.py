@@ -9,11 +9,12 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 20.0
+CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set[int]()  # before `pin`
 PLACES = ("usr/sbin", "usr/local/sbin")  # often not in PATH
 
 
@@ -62,6 +63,20 @@ def pin() -> list[str]:
         return []
     os.sched_setaffinity(0, others)
     return [taskset, "-c", str(first)]
+
+
+@contextlib.contextmanager
+def every_core() -> Iterator[None]:
+    """What is started meanwhile may use all of them, and not only those that `pin` leaves to clients."""
+    if not CORES:
+        yield
+        return
+    kept = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, CORES)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, kept)
 
 
 def cpu_seconds(session: int) -> float:

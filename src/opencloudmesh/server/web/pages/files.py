@@ -33,7 +33,7 @@ SORTS: dict[str, Callable[[Entry], Any]] = {
 TOO_MUCH = "There is too much here to look at all of it. Search in one of the folders."
 SEARCHES = 2  # of one person or visitor at a time: one takes a second of one of our threads
 BUSY = "Too much is being looked for at once. Try again in a moment."
-AT_ONCE = 250  # entries of a page: a folder of thousands opens as fast
+AT_ONCE = 200  # entries of a page: a folder of thousands opens as fast
 
 
 @dataclass(frozen=True, slots=True)
