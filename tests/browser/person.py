@@ -78,10 +78,14 @@ class Person:
 
     async def sign_in(self, who: str) -> None:
         await self.open("/login")
+        await self.enter(who)
+        await self.sees(f"{who}@{self.server.host}")
+
+    async def enter(self, who: str) -> None:
+        """Name and password, on the page that asks for them."""
         await self.fill("User name", who)
         await self.fill("Password", PASSWORD)
         await self.press("Sign in")
-        await self.sees(f"{who}@{self.server.host}")
 
     async def fill(self, label: str, value: str) -> None:
         fields = self.page.locator("main").locator("input:not([type=checkbox]), textarea")

@@ -274,9 +274,7 @@ async def test_the_way_in_is_changed_and_other_browsers_are_signed_out(
         await visitor.fine()
         assert (await one.request("PROPFIND", "/dav/files/einstein/", program)).status == 401
         await laptop.open("/files/")
-        await laptop.fill("User name", "einstein")
-        await laptop.fill("Password", PASSWORD)
-        await laptop.press("Sign in")
+        await laptop.enter("einstein")
         await laptop.sees("The user name or the password is wrong.")
         assert [problem.partition("status of ")[2][:3] for problem in laptop.problems] == ["401"]
         laptop.problems.clear()

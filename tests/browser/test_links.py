@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest_asyncio
 from tests.browser.test_journeys import LONG
-from tests.mesh import PASSWORD, settled
+from tests.mesh import settled
 
 MODES = ("read", "edit", "upload")
 
@@ -78,9 +78,7 @@ async def test_who_is_led_here_by_the_page_of_another_cloud_finds_the_form_fille
     said = urlencode({"remote": one.url, "token": token, "owner": "einstein", "name": "work", "protected": "0"})
     await marie.press("Sign out")
     await marie.open(f"/index.php/apps/files#{said}")
-    await marie.fill("User name", "marie")
-    await marie.fill("Password", PASSWORD)
-    await marie.press("Sign in")
+    await marie.enter("marie")
     await marie.sees("Add from a link")
     await marie.page.wait_for_load_state()
     assert token in await marie.page.get_by_label("The link").input_value()

@@ -62,9 +62,7 @@ async def test_a_second_factor_from_setting_it_up_to_turning_it_off(one, visitor
     await fine(visitor, "security")
     for code in (code_of(one, secret), recovery[0]):
         await visitor.press("Sign out")
-        await visitor.fill("User name", "einstein")
-        await visitor.fill("Password", PASSWORD)
-        await visitor.press("Sign in")
+        await visitor.enter("einstein")
         await fine(visitor, "second")
         await visitor.fill("Code", code)
         await visitor.press("Continue")
