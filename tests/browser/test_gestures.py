@@ -81,6 +81,8 @@ async def several(person: Person, one: Server) -> None:
     await person.open("/files/Look")
     assert not await bar.is_visible()
     await every.check()
+    places = [await box.bounding_box() for box in await person.page.locator(".choose input").all()]
+    assert {place["x"] for place in places} == {places[0]["x"]}, "it is not above the others"
     assert await person.page.locator(".choose [name]:checked").count() == len(VIEWED)
     for name in ("a picture.png", "d.wav", "e.webm"):
         await person.page.get_by_label(f"Choose: {name}").uncheck()
