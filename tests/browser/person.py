@@ -38,6 +38,11 @@ REACH = """controls => {
 }"""
 
 
+# The labels that are seen, of what is not.
+LABELS = """() => [...document.querySelectorAll('label[for]')].filter(label => label.checkVisibility())
+    .filter(label => !document.getElementById(label.htmlFor)?.checkVisibility()).map(label => label.outerHTML)"""
+
+
 class Person:
     """One browser window of a person at a cloud."""
 
@@ -139,6 +144,7 @@ class Person:
             ]
             if "<" in await page.title():
                 found.append(f"{page.url} has markup in its title")
+            found += [f"{page.url}: nothing to fill in below {label}" for label in await page.evaluate(LABELS)]
             if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 found.append(f"{page.url} is wider than {size['width']} pixels")
         await page.set_viewport_size(self.size)

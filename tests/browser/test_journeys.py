@@ -145,3 +145,34 @@ async def test_the_steps_that_the_demo_prints_are_all_it_takes(one, two, visitor
             await settled(one, two)
             await visitor.fine()
     await visitor.sees("Greetings from one cloud to another.")
+
+
+async def test_a_language_is_chosen_and_days_are_those_that_were_chosen(one, two, einstein, marie):
+    one.put("einstein", "note.txt", b"x")
+    await einstein.open("/share/note.txt")
+    await einstein.fill("Their address", two.address("marie"))
+    await einstein.page.locator("#expires").fill("2099-12-31")
+    await einstein.press("Share")
+    await einstein.sees("until 31 Dec 2099")
+    await settled(one, two)
+    await marie.open("/settings")
+    await marie.page.get_by_label("The pages, and mails to you").select_option(label="Deutsch")
+    await marie.page.get_by_role("region", name="Language").get_by_role("button", name="Save").click()
+    await marie.page.get_by_role("heading", name="Einstellungen").wait_for()
+    await marie.open("/inbox")
+    await marie.sees("31.12.2099")  # as it is written where the reader is
+    await marie.page.goto("/nowhere")
+    await marie.sees("Hier ist nichts.")
+    await marie.page.get_by_role("navigation", name="Hauptmenü").wait_for()
+    await marie.fine()
+    assert all("status of 404" in problem for problem in marie.problems)
+    marie.problems.clear()
+
+
+async def test_a_second_click_is_not_a_second_wish(one, marie, two):
+    two.put("marie", "note.txt", b"x")
+    await marie.open("/share/note.txt")
+    await marie.fill("Their address", one.address("einstein"))
+    await marie.page.get_by_role("button", name="Share", exact=True).dblclick()
+    await marie.sees("On its way")
+    assert len(await two.api("GET", "shares", who="marie")) == 1

@@ -214,7 +214,7 @@ async def what_nobody_wants_is_declined(one, two, einstein, marie):
     await settled(one, two)
     await marie.open("/inbox")
     await marie.press("Decline: note.txt")
-    await marie.sees("Declined. The sender is told.")
+    await marie.sees("Declined. The sender will be told.")
     await marie.press("Block the sender: letter.txt")
     await marie.sees("Nothing is taken from them any more")
     await marie.fine()

@@ -30,6 +30,7 @@ from opencloudmesh.server.web import api, documents, files, introspection, ocm, 
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.errors import Errors
 from opencloudmesh.server.web.languages import Languages
+from opencloudmesh.server.web.pages.login import nowhere
 from opencloudmesh.server.web.pages.visits import Look
 from opencloudmesh.server.worker import Worker
 
@@ -83,7 +84,8 @@ def application(context: Context) -> ASGIApp:
         *public_links.routes(context, doors),
         *pages.routes(context, doors, look),
     ]
-    return Languages(Errors(Router(routes, redirect_slashes=False), look.error))
+    router = Router(routes, redirect_slashes=False, default=nowhere(context, look, doors))
+    return Languages(Errors(router, look.error))
 
 
 def serve(config: Config, greet: Callable[[Context], None] = lambda _: None) -> None:

@@ -80,7 +80,7 @@ def told() -> Iterator[None]:
 def checked_name(name: str) -> str:
     """One part of a path; the last of several checks that none leads out."""
     if name in ("", ".", "..") or "/" in name or NOT_SHOWN.search(name):
-        raise Invalid("The name has parts or characters that are not allowed.")
+        raise Invalid("A name is not empty, “.” or “..”, and has no “/” or line break in it.")
     return name
 
 

@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 
 from babel.core import negotiate_locale
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -96,6 +96,12 @@ def when(seconds: float) -> str:
     """A moment as people read it; without a script a page does not know where they are."""
     # Translators: day, month, year and time as https://babel.pocoo.org/en/latest/dates.html#date-fields writes them.
     return format_datetime(moment(seconds), _("d MMM y, HH:mm 'UTC'"), locale=language())
+
+
+def day(seconds: float) -> str:
+    """The day of a moment, in UTC."""
+    # Translators: day, month and year as https://babel.pocoo.org/en/latest/dates.html#date-fields writes them.
+    return format_date(moment(seconds), _("d MMM y"), locale=language())
 
 
 def moment(seconds: float) -> datetime:

@@ -85,19 +85,24 @@ class Decision(NamedTuple):
 
     trust: str | None
     reason: str = ""
+    blocked: bool = False  # by the person, whose own affair that is
+
+
+UNSAID = Sentence("This is not taken here.")  # to whoever a person has blocked
 
 
 class Denied(Forbidden):
     """The policy says no. `record` is what the audit trail is told once the transaction is undone."""
 
-    def __init__(self, message: str, event: str, direction: Direction, **refused: str) -> None:
-        super().__init__(message)
-        self._row = (event, direction, refused)
+    def __init__(self, reason: str, event: str, direction: Direction, *, said: str = "", **refused: str) -> None:
+        """`said`: what is told instead of the reason."""
+        super().__init__(said or reason)
+        self._row = (event, direction, {"reason": reason, **refused})
 
     def record(self, tx: Tx) -> None:
         """A row in the audit trail."""
         event, direction, refused = self._row
-        audit.record(tx, event, direction, "refused", reason=self.message, **refused)
+        audit.record(tx, event, direction, "refused", **refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +173,7 @@ def decide(tx: Tx, direction: Direction, host: str, *, account: str, address: st
         return Decision(None, _denial(host))
     known = contacts.standing(tx, account, address)
     if known.blocked:
-        return Decision(None, _blocked(address))
+        return Decision(None, _blocked(address), blocked=True)
     if said is not None:
         return Decision(ALLOWED)
     wanted = current(tx).grounds(direction)
@@ -192,7 +197,9 @@ def admit(
     """The grounds on which somebody is let through. Raises `Denied`."""
     decision = decide(tx, direction, host, account=account, address=address, invited=invited)
     if decision.trust is None:
-        raise Denied(decision.reason, event, direction, host=host, account=account, who=address, verified=verified)
+        who = {"host": host, "account": account, "who": address, "verified": verified}
+        said = UNSAID if decision.blocked and direction == "in" else ""
+        raise Denied(decision.reason, event, direction, said=said, **who)
     return decision.trust
 
 
@@ -218,7 +225,7 @@ def admit_offer(
             if rule_for(tx, named.host).said("in") == DENY:
                 raise Denied(_denial(named.host), "share", "in", **who)
             if contacts.standing(tx, account, str(named)).blocked:
-                raise Denied(_blocked(str(named)), "share", "in", **who)
+                raise Denied(_blocked(str(named)), "share", "in", said=UNSAID, **who)
     return admit(tx, "share", "in", sender.host, account=account, address=str(sender), verified=verified)
 
 

@@ -163,7 +163,7 @@ def check_name(name: str) -> str:
     except UnicodeEncodeError:
         raise Invalid("The name is not valid Unicode.") from None
     if name in ("", ".", "..") or _NOT_IN_NAMES.search(name):
-        raise Invalid("The name has parts or characters that are not allowed.")
+        raise Invalid("A name is not empty, “.” or “..”, and has no “/” or line break in it.")
     if length > MAX_NAME:
         raise Invalid("The name is too long.")
     return name

@@ -60,6 +60,7 @@ async def answer(visit: Visit) -> Response:
         "accept": (lambda tx: received.accept(tx, received_id, account=account, exists=exists), "accepted"),
         "block": (lambda tx: _block(tx, received_id, account), "turned-away"),
         "decline": (lambda tx: received.decline(tx, received_id, account=account), "declined"),
+        "leave": (lambda tx: received.decline(tx, received_id, account=account), "left"),
         "remove": (lambda tx: received.remove(tx, received_id, account=account), "removed"),
     }
     if name not in answers:

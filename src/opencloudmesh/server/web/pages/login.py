@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from opencloudmesh.protocol.errors import Forbidden, NotFound, TooManyRequests, Unauthenticated
 from opencloudmesh.server import accounts, languages, news, received, sessions, share_requests
@@ -46,6 +48,25 @@ def signed_in(context: Context, look: Look, doors: Doors, handler: Handler) -> E
         if due and await context.database.write(lambda tx: sessions.renew(tx, secret)):
             set_cookie(response, context.config, secret)
         return response
+
+    return answer
+
+
+def nowhere(context: Context, look: Look, doors: Doors) -> ASGIApp:
+    """What answers at a path where nothing is: who is signed in is told so on a page of theirs, in their language."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await WebSocketClose()(scope, receive, send)
+            return
+        request = Request(scope)
+        secret = shown(request, context.config)
+        found = await context.database.read(lambda tx: _who(tx, secret)) if secret else None
+        if found is not None:
+            account, counts, _due = found
+            languages.speak(account.language)
+            scope["visit"] = Visit(look, context, doors, request, account, *counts)
+        raise NotFound("There is nothing here.")
 
     return answer
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -57,6 +59,7 @@ LABELS = {
     "expiration": "the day on which it ends",
     "description": "the note",
 }
+SOON = 1.0  # seconds that a page waits for another cloud, and no longer
 LINK_LABELS = {
     "mode": "what whoever has it may do",
     "password": "the password",
@@ -82,13 +85,25 @@ async def offer(visit: Visit) -> Response:
     mfa, circle = bool(form["mfa"]), await _circle(visit, form["address"])
     try:
         if circle is None:
-            await offer_share(visit.context, visit.account, read_by(NewShare.read, path, form, mfa=mfa))
+            row = await offer_share(visit.context, visit.account, read_by(NewShare.read, path, form, mfa=mfa))
+            if await _state_soon(visit, row.id) == shares.FAILED:
+                return redirect(f"/share/{path}")
         else:
             wanted = read_by(NewBatch.read, path, form, mfa=mfa, circle=circle.id)
             await share_with_circle(visit.context, visit.account, wanted)
     except OcmError as error:
         return await page(visit, path, form, error=error)
     return redirect(f"/share/{path}", "shared" if circle is None else "spread")
+
+
+async def _state_soon(visit: Visit, share_id: str) -> str:
+    """What becomes of a share, if that is known within a moment: most clouds answer sooner than a page is looked at."""
+    deadline = time.monotonic() + (SOON if visit.context.config.worker else 0)
+    while True:
+        row = await visit.context.database.read(lambda tx: shares.get(tx, share_id, owner=visit.account.id))
+        if row.state != shares.PENDING or row.failing_since or time.monotonic() > deadline:
+            return str(row.state)
+        await asyncio.sleep(SOON / 10)
 
 
 async def change(visit: Visit) -> Response:

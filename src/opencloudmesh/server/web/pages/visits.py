@@ -26,7 +26,7 @@ from opencloudmesh.protocol.fields import REQUIRED, TOO_LONG
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import Context
-from opencloudmesh.server.languages import _, language, moment, plural, size, when
+from opencloudmesh.server.languages import _, day, language, moment, plural, size, when
 from opencloudmesh.server.mounts import UserTree
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.errors import respond
@@ -60,7 +60,7 @@ DONE = {
     "restored": "Restored.",
     "burned": "Deleted for good.",
     "emptied": "The trash is empty now.",
-    "left": "You have left the share. Its owner is told.",
+    "left": "You have left the share. Its owner will be told.",
     "shared": "Shared. The other cloud is being told; this page shows what becomes of it.",
     "spread": "Shared with everybody in the circle who could be given a share. This page shows what becomes of it.",
     "caught-up": "Shared with the new people in the circle.",
@@ -74,7 +74,7 @@ DONE = {
     "accepted": "Accepted. You find it among your files.",
     "added": "That cloud was asked, and shares it with you now. It appears here in a moment; look again.",
     "kept": "Added. You find it among your files, as long as the link leads anywhere.",
-    "declined": "Declined. The sender is told.",
+    "declined": "Declined. The sender will be told.",
     "turned-away": "Declined. Nothing is taken from them any more; under Contacts you can let them in again.",
     "removed": "Taken off the list.",
     "invited": "The invite was made. Copy it and give it to one person.",
@@ -211,7 +211,7 @@ def _templates() -> jinja2.Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_gettext_callables(_, plural, newstyle=True)  # type: ignore[attr-defined]
-    environment.filters |= {"size": size, "when": when, "iso": iso, "path": quote, "spoken": spoken}
+    environment.filters |= {"size": size, "when": when, "day": day, "iso": iso, "path": quote, "spoken": spoken}
     environment.globals |= {
         "style": STATIC["style.css"].url,
         "icon": STATIC["icon.svg"].url,

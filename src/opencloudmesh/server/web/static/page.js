@@ -37,9 +37,10 @@ for (const source of document.querySelectorAll("[data-copies]")) {
 const { lang } = document.documentElement;
 const spoken = navigator.languages.find((one) => one.startsWith(lang)) ?? lang; // as in "en-GB" for "en"
 const moment = new Intl.DateTimeFormat(spoken, { dateStyle: "medium", timeStyle: "short" });
+const day = new Intl.DateTimeFormat(spoken, { dateStyle: "medium", timeZone: "UTC" }); // the one that was chosen
 for (const time of document.querySelectorAll("time")) {
   time.title = time.textContent;
-  time.textContent = moment.format(new Date(time.dateTime));
+  time.textContent = (time.dateTime.includes("T") ? moment : day).format(new Date(time.dateTime));
 }
 
 /* All that a folder shows at once. */
@@ -64,6 +65,23 @@ for (const form of document.querySelectorAll("form[action^='/login']")) {
 for (const link of document.querySelectorAll("a[href^='/login/openid']")) {
   link.addEventListener("click", () => sessionStorage.setItem("offered", location.hash));
 }
+
+/* A second click on a button is not a second wish. */
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented) return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "yes";
+  setTimeout(() => { delete form.dataset.sent; }, 2000);
+});
+
+/* From one file to the next. */
+const KEYS = { ArrowLeft: "prev", ArrowRight: "next" };
+addEventListener("keydown", (event) => {
+  const way = KEYS[event.key] && document.querySelector(`a[rel="${KEYS[event.key]}"]`);
+  if (!way || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (!event.target.closest("input, textarea, select, audio, video, pre")) way.click();
+});
 
 /* A page that only leads on. */
 for (const form of document.querySelectorAll("form[data-submits]")) form.submit();

@@ -203,6 +203,7 @@ class Item {
       return;
     }
     this.id = begun.id;
+    document.querySelector(`[data-unfinished="${CSS.escape(this.id)}"]`)?.remove(); // it goes on
     let { offset } = begun;
     while (offset < this.size) {
       this.progress(offset);
@@ -368,6 +369,8 @@ const files = document.getElementById("files");
 const folder = document.getElementById("folder");
 folder.parentElement.hidden = false;
 files.required = false;
+files.form.querySelector("button").parentElement.hidden = true; // what is chosen is sent
+files.onchange = folder.onchange = () => files.form.requestSubmit();
 files.form.addEventListener("submit", (event) => {
   event.preventDefault();
   const chosen = [...files.files, ...folder.files];
