@@ -31,13 +31,17 @@ async def test_a_share_is_accepted_and_declined_beside_running_servers(one, two)
     assert run("decline", by_name["other.txt"])["state"] == "declined"
     removed = CliRunner().invoke(main, ["remove", by_name["other.txt"]], env=environment)
     assert removed.stdout == "other.txt is off the list.\n"
-    assert [row["name"] for row in run("received")] == ["note.txt"]
+    assert [(row["name"], row["person"]) for row in run("received")] == [("note.txt", "marie")]
+    for whose, first in ((["--as", "marie"], "id"), ([], "person")):
+        table = CliRunner().invoke(main, ["received", *whose], env=environment).stdout
+        assert (table.split()[0], "expiration" in table.splitlines()[0]) == (first, True)
     await settled(one, two)
     assert {row["path"]: row["state"] for row in await one.api("GET", "shares", who="einstein")} == {
         "note.txt": "accepted",
         "other.txt": "declined",
     }
     assert [row["host"] for row in run("peers")] == [one.host]
+    assert "failingSince" in CliRunner().invoke(main, ["peers"], env=environment).stdout.splitlines()[0]
 
 
 async def test_an_invite_is_accepted_and_a_peer_forgotten(one, two):

@@ -147,6 +147,27 @@ def test_what_cannot_be_done_is_said_in_a_sentence(einstein, words, said):
     assert listed(einstein, "outbox") == []
 
 
+def test_whose_each_share_is_stands_beside_it_where_nobody_is_named(einstein):
+    einstein("user", "add", "lise")
+    (einstein.data / "files" / "lise" / "fission.txt").write_text("U")
+    einstein("share", "note.txt", "marie@two.example", "--as", "einstein", "--expires", "2099-12-15")
+    einstein("share", "fission.txt", "marie@two.example", "--as", "lise")
+    head, *rows = [line.split() for line in einstein("shares").splitlines()]
+    assert (head[0], head[6]) == ("person", "expiration")
+    assert {row[0]: row[6] for row in rows} == {"einstein": "2099-12-15", "lise": "-"}
+    assert {row["person"]: row["path"] for row in listed(einstein, "shares")} == {
+        "einstein": "note.txt", "lise": "fission.txt",
+    }  # fmt: skip
+    head, row = [line.split() for line in einstein("shares", "--as", "lise").splitlines()]
+    assert (head[0], row[2]) == ("id", "fission.txt")
+
+
+def test_what_somebody_has_whom_nobody_knows_is_not_none(ocm):
+    lists = [f"{noun} list" for noun in ("contacts", "invite", "circle", "link", "request", "news", "ssh-key", "copy")]
+    for words in ("shares", "received", "circle shares", "request sent", *lists):
+        assert "no user 'ghost'" in ocm(*words.split(), "--as", "ghost", code=1)
+
+
 def test_a_share_is_changed(einstein):
     words = ["share", "note.txt", "marie@two.example", "--as", "einstein", "--expires", "2099-12-31", "--json"]
     share = json.loads(einstein(*words))

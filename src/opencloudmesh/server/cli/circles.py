@@ -46,7 +46,9 @@ def circle_create(data: str, account: str, name: str) -> None:
 def circle_list(data: str, as_json: bool, account: str) -> None:
     """List a person's circles, and who is in them."""
     with opened(data) as (_, database):
-        rows = [views.circle(row) for row in database.read_now(lambda tx: circles.listing(tx, account))]
+        rows = [
+            views.circle(row) for row in database.read_now(lambda tx: circles.listing(tx, accounts.get(tx, account).id))
+        ]
         if not as_json:
             rows = [{**row, "members": [member["address"] for member in row["members"]]} for row in rows]
         show(rows, COLUMNS, as_json=as_json)
@@ -104,7 +106,7 @@ def circle_remove(data: str, account: str, name: str) -> None:
 def circle_shares(data: str, as_json: bool, account: str) -> None:
     """List what a person shares with circles, and how far each has come."""
     with opened(data) as (_, database):
-        show_batches(database.read_now(lambda tx: batches.listing(tx, account)), as_json=as_json)
+        show_batches(database.read_now(lambda tx: batches.listing(tx, accounts.get(tx, account).id)), as_json=as_json)
 
 
 @circle_group.command("catch-up")

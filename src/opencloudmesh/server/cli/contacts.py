@@ -63,7 +63,7 @@ def invite_create(data: str, as_json: bool, account: str, description: str, emai
 def invite_list(data: str, as_json: bool, account: str) -> None:
     """List the invites that a person gave away."""
     with opened(data) as (config, database):
-        rows, now = database.read_now(lambda tx: (invites.listing(tx, account), tx.now))
+        rows, now = database.read_now(lambda tx: (invites.listing(tx, accounts.get(tx, account).id), tx.now))
         show([views.invite(row, config.public_url, now) for row in rows], INVITE_COLUMNS, as_json=as_json)
 
 
@@ -102,7 +102,7 @@ def contacts_group() -> None:
 def contacts_list(data: str, as_json: bool, account: str, search: str) -> None:
     """List whom a person knows elsewhere."""
     with opened(data) as (_, database):
-        rows = database.read_now(lambda tx: contacts.search(tx, account, search))
+        rows = database.read_now(lambda tx: contacts.search(tx, accounts.get(tx, account).id, search))
         show([views.contact(row) for row in rows], CONTACT_COLUMNS, as_json=as_json)
 
 

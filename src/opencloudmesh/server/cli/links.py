@@ -118,7 +118,7 @@ def _hashed() -> str:
 def link_list(data: str, as_json: bool, account: str) -> None:
     """List the links that a person gave away."""
     with opened(data) as (config, database):
-        rows, now = database.read_now(lambda tx: (links.listing(tx, account), tx.now))
+        rows, now = database.read_now(lambda tx: (links.listing(tx, accounts.get(tx, account).id), tx.now))
         show([views.link(row, config.public_url, now) for row in rows], LINK_COLUMNS, as_json=as_json)
 
 
@@ -185,7 +185,7 @@ def request_ask(data: str, as_json: bool, account: str, owner: str, resource: st
 def request_sent(data: str, as_json: bool, account: str) -> None:
     """List what a person asked others for."""
     with opened(data) as (_, database):
-        rows = database.read_now(lambda tx: asked.listing(tx, account))
+        rows = database.read_now(lambda tx: asked.listing(tx, accounts.get(tx, account).id))
         show([views.asked(row) for row in rows], ASKED_COLUMNS, as_json=as_json)
 
 
@@ -207,7 +207,7 @@ def request_withdraw(data: str, account: str, asked_id: str) -> None:
 def request_list(data: str, as_json: bool, account: str) -> None:
     """List who asked a person for something."""
     with opened(data) as (_, database):
-        rows = database.read_now(lambda tx: share_requests.listing(tx, account))
+        rows = database.read_now(lambda tx: share_requests.listing(tx, accounts.get(tx, account).id))
         show([views.request(row) for row in rows], REQUEST_COLUMNS, as_json=as_json)
 
 

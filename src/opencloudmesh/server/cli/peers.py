@@ -14,7 +14,7 @@ from opencloudmesh.server.cli.common import Commands, data_option, json_option, 
 from opencloudmesh.server.database import Tx
 
 POLICY = ("incoming", "outgoing", "signatures")
-COLUMNS = ("host", "provider", "version", *POLICY, "signs", "learnt", "lastContact", "error")
+COLUMNS = ("host", "provider", "version", *POLICY, "signs", "learnt", "lastContact", "failingSince", "error")
 HOST = "HOST"
 
 

@@ -20,6 +20,7 @@ from opencloudmesh.server.cli.common import (
     json_option,
     opened,
     permissions_of,
+    person_option,
     show,
 )
 from opencloudmesh.server.config import Config
@@ -27,8 +28,8 @@ from opencloudmesh.server.database import Tx
 from opencloudmesh.server.storage import Storage
 from opencloudmesh.server.trees import clean_path
 
-SHARE_COLUMNS = ("id", "state", "path", "shareWith", "permissions", "failingSince", "error")
-RECEIVED_COLUMNS = ("id", "state", "name", "sender", "permissions", "path")
+SHARE_COLUMNS = ("id", "state", "path", "shareWith", "permissions", "expiration", "failingSince", "error")
+RECEIVED_COLUMNS = ("id", "state", "name", "sender", "permissions", "expiration", "path")
 
 
 @click.command()
@@ -93,33 +94,45 @@ def _kind_seen(tx: Tx, given: received.Row, path: str) -> str:
 @click.command("shares")
 @data_option
 @json_option
-@click.option("--as", "owner", metavar="NAME", help="Only this person's.")
-def list_shares(data: str, as_json: bool, owner: str | None) -> None:
+@person_option(required=False)
+def list_shares(data: str, as_json: bool, account: str | None) -> None:
     """List what is shared with people elsewhere."""
     with opened(data) as (_, database):
-        rows = database.read_now(lambda tx: shares.listing(tx, owner))
-        found = [(depth, views.share(row)) for depth, row in views.tree(rows)]
+        rows = database.read_now(lambda tx: shares.listing(tx, _known(tx, account)))
+        found = [(depth, {"person": row.owner, **views.share(row)}) for depth, row in views.tree(rows)]
         if not as_json:  # whoever has it by somebody else is set off below them
             found = [(depth, {**row, "shareWith": "  " * depth + row["shareWith"]}) for depth, row in found]
-        show([row for _, row in found], SHARE_COLUMNS, as_json=as_json)
+        show([row for _, row in found], _whose(account, SHARE_COLUMNS), as_json=as_json)
 
 
 @click.command("received")
 @data_option
 @json_option
-@click.option("--as", "account", metavar="NAME", help="Only this person's.")
+@person_option(required=False)
 def list_received(data: str, as_json: bool, account: str | None) -> None:
     """List what people elsewhere share with ours."""
     with opened(data) as (_, database):
-        rows = database.read_now(lambda tx: received.listing(tx, account))
-        _show_received(rows, as_json=as_json)
+        rows = database.read_now(lambda tx: received.listing(tx, _known(tx, account)))
+        _show_received(rows, _whose(account, RECEIVED_COLUMNS), as_json=as_json)
 
 
-def _show_received(rows: list[received.Row], *, as_json: bool, one: bool = False) -> None:
-    found = [views.received(row) for row in rows]
+def _known(tx: Tx, account: str | None) -> str | None:
+    """Whose is asked for; None: everybody's. Raises `NotFound`."""
+    return account if account is None else accounts.get(tx, account).id
+
+
+def _whose(account: str | None, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Whose each is, where not all are the same person's."""
+    return columns if account else ("person", *columns)
+
+
+def _show_received(
+    rows: list[received.Row], columns: tuple[str, ...] = RECEIVED_COLUMNS, *, as_json: bool, one: bool = False
+) -> None:
+    found = [{"person": row.account, **views.received(row)} for row in rows]
     if not as_json:  # what was taken from a public link has no sender
         found = [{**row, "sender": row["sender"] or f"a public link of {row['vouchedBy']}"} for row in found]
-    show(found, RECEIVED_COLUMNS, as_json=as_json, one=one)
+    show(found, columns, as_json=as_json, one=one)
 
 
 @click.command()
@@ -177,7 +190,7 @@ def change(data: str, as_json: bool, share_id: str, write: bool | None, reshare:
         return shares.change(tx, share_id, **changed_terms(given, write, reshare, expires))
 
     with opened(data) as (_, database):
-        show([views.share(database.write_now(changed))], (*SHARE_COLUMNS, "expiration"), as_json=as_json, one=True)
+        show([views.share(database.write_now(changed))], SHARE_COLUMNS, as_json=as_json, one=True)
 
 
 @click.command()
