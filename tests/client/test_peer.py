@@ -270,10 +270,22 @@ async def test_a_page_for_people_is_not_shown(network: Network, body: bytes) -> 
     assert error.message.endswith("refused (400).")
 
 
-async def test_a_peer_that_is_away_is_unreachable(network: Network) -> None:
+async def test_a_peer_that_is_away_is_unreachable_and_the_log_says_so(
+    network: Network, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "opencloudmesh.mesh")
     async with wire(answering()) as peer:
         with pytest.raises(Unreachable):
             await client.post(network, peer.url, {}, None)
+    assert caplog.messages == [f"out POST {peer.url}/: no answer (ServerDisconnectedError)"]
+
+
+async def test_a_page_is_no_answer_whatever_its_status_is(network: Network) -> None:
+    """Of a proxy, a portal, or whatever else listens there just then."""
+    for sent in (b"<html>", b"\n <!doctype html>"):
+        error = await refused(network, ok(sent))
+        assert isinstance(error, Unavailable)
+        assert error.message.endswith(" answers with a page, and has not understood the message.")
 
 
 async def test_a_message_is_sent_once_whatever_happens_to_the_connection(network: Network) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.server.offices import NOW, Office
 
 from opencloudmesh.protocol.errors import Conflict
-from opencloudmesh.server import outbox, schema
+from opencloudmesh.server import outbox, outcomes, schema
 from opencloudmesh.server.outbox import BACK_OFF, DUE, GIVE_UP_AFTER, GIVEN_UP, NOTIFICATION, PER_HOST, PROBE, SHARE
 
 DAY = 86_400
@@ -155,6 +155,17 @@ def test_a_peer_that_says_when_it_can_is_asked_then_but_within_a_day(office, ask
     first = put(office)
     postpone(office, first, retry_after=asked)
     assert wait <= row(office, first).due - NOW <= max(wait, 6)
+
+
+def test_what_waits_for_a_host_is_due_as_soon_as_the_host_is_there_again(office):
+    first, other = put(office), put(office, "s2")
+    probe = put(office, "s3", kind=PROBE)
+    for row_id in (first, other, probe):
+        postpone(office, row_id)
+    assert due(office) == []
+    office.do(lambda tx: outcomes.delivered(tx, outbox.get(tx, other)))
+    assert due(office) == [first]
+    assert row(office, first).attempts == 1
 
 
 def test_after_a_week_it_is_given_up_with_the_reason_and_stays_to_be_seen(office):

@@ -185,7 +185,7 @@ class Network:
             finally:
                 upload.patience = None
             answer = Answer(response, _peer(way.url))
-            _note(method, way.url, answer)
+            _note(method, way.url, answer.status)
             yield answer
 
     async def _way(self, url: str) -> Way:
@@ -205,7 +205,7 @@ class Network:
     ) -> Response:
         async with await self._send(method, way, headers, body or None, limits) as response:
             answer = Answer(response, _peer(way.url))
-            _note(method, way.url, answer)
+            _note(method, way.url, answer.status)
             try:
                 return Response(answer.status, answer.headers, await answer.read(limit))
             except PeerError:
@@ -228,11 +228,17 @@ class Network:
             method, way.url, headers=fields, data=data, timeout=limits, allow_redirects=False, ssl=way.tls,
         )  # fmt: skip
         try:
-            return await ask()
-        except aiohttp.ServerDisconnectedError:
-            if method != "PROPFIND":
-                raise
-        return await ask()  # the peer gave up a kept connection just then; for GET and HEAD aiohttp does this itself
+            try:
+                return await ask()
+            except aiohttp.ServerDisconnectedError:
+                if method != "PROPFIND":
+                    raise
+            return (
+                await ask()
+            )  # the peer gave up a kept connection just then; for GET and HEAD aiohttp does this itself
+        except (aiohttp.ClientError, OSError, asyncio.CancelledError) as error:
+            _note(method, way.url, f"no answer ({type(error).__name__})")
+            raise
 
     def _trusting(self, ca: str) -> ssl.SSLContext:
         if ca not in self._pinned:
@@ -328,9 +334,9 @@ class _Upload:
             self.patience.reschedule(until)
 
 
-def _note(method: str, url: URL, answer: Answer) -> None:
-    """A line for the operator: what was asked of whom, without query or credentials."""
-    mesh.info("out %s %s://%s%s: %d", method, url.scheme, _peer(url), url.raw_path, answer.status)
+def _note(method: str, url: URL, came: int | str) -> None:
+    """A line for the operator: what was asked of whom, without query or credentials, and what came of it."""
+    mesh.info("out %s %s://%s%s: %s", method, url.scheme, _peer(url), url.raw_path, came)
 
 
 def _peer(url: URL) -> str:

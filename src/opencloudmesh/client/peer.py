@@ -69,9 +69,13 @@ async def fetch_keys(network: Network, peer: Discovery) -> dict[str, Any]:
 async def post(network: Network, url: str, message: Mapping[str, Any], sign: Signer | None) -> Response:
     """Sends a message, signed where a signer is given; never redirected.
 
-    Raises `Refused` with the peer's own words for a 4xx or 501, `Unavailable` for 429 and other 5xx, `Unreachable`.
+    Raises `Refused` with the peer's own words for a 4xx or 501, `Unavailable` for 429 and other 5xx and for a page
+    instead of an answer (of a proxy, or whatever else is at that address just then), `Unreachable`.
     """
-    return await _send(network, url, "application/json", encode_json(message), sign)
+    answer = await _send(network, url, "application/json", encode_json(message), sign)
+    if answer.body.lstrip()[:1] == b"<":
+        raise Unavailable("{peer} answers with a page, and has not understood the message.", peer=url_host(url))
+    return answer
 
 
 async def exchange(network: Network, peer: Discovery, request: TokenRequest, sign: Signer | None) -> TokenResponse:

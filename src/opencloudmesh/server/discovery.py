@@ -160,7 +160,7 @@ class Lookup:
                 self._strangers.admit(name, asker)
             task = asyncio.create_task(ask())
             self._asking[name] = task
-            task.add_done_callback(lambda _: self._done(name))
+            task.add_done_callback(partial(self._done, name))
         elif asker is not None and self._waiting[name] >= WAITING:
             raise PeerAway("Too many messages wait to hear who sent them.", retry_after=RETRY)
         self._waiting[name] += 1
@@ -171,7 +171,8 @@ class Lookup:
             if not self._waiting[name]:
                 del self._waiting[name]
 
-    def _done(self, name: str) -> None:
+    def _done(self, name: str, task: asyncio.Task[Any]) -> None:
+        _ = task.cancelled() or task.exception()  # nobody may be left to see it
         self._asking.pop(name, None)
         self._strangers.done(name)
 

@@ -146,6 +146,12 @@ def drop_host(tx: Tx, host: str) -> int:
     return tx.run(outbox.delete().where(outbox.c.host == host, _open_to("dropped"))).rowcount
 
 
+def hurry(tx: Tx, host: str) -> None:
+    """The host answers again: what it could not be told so far is due now."""
+    late = outbox.c.host == host, outbox.c.kind.not_in(LOOKS), outbox.c.attempts > 0, outbox.c.due > tx.now
+    tx.run(outbox.update().where(*late, _open_to("retried")).values(due=tx.now))
+
+
 def postpone(tx: Tx, row: sa.Row[Any], reason: str, *, retry_after: int | None = None) -> bool:
     """It did not work this time. False where it is now given up: a week has passed."""
     if tx.now - row.created >= GIVE_UP_AFTER:

@@ -31,6 +31,7 @@ def delivered(tx: Tx, row: Row) -> None:
     """The peer has taken it."""
     outbox.done(tx, row.id)
     peers.reached(tx, row.host)
+    outbox.hurry(tx, row.host)
     record(tx, row, "done", row.message.get("type", ""))
 
 

@@ -137,15 +137,15 @@ def learn(tx: Tx, host: str, learnt: dict[str, Any]) -> None:
     tx.run(peers.update().where(peers.c.host == host).values(learnt=learnt))
 
 
-def signed(tx: Tx, host: str, digest: str) -> None:
-    """A message with a valid signature arrived: from now on the peer is expected to sign.
+def signed(tx: Tx, host: str, digest: str) -> bool:
+    """A message with a valid signature arrived: from now on the peer is expected to sign. Whether it is there again.
 
     Raises `SignatureError` where this very signature was used before.
     """
     if not tx.insert_new(signatures, {"digest": digest, "until": tx.now + SIGNATURE_LIFETIME}):
         raise SignatureError("This signature has been used before.")
     unsure = sa.or_(peers.c.signs.is_(False), peers.c.failures > 0)
-    tx.run(peers.update().where(peers.c.host == host, unsure).values(signs=True, **_reached(tx)))
+    return tx.run(peers.update().where(peers.c.host == host, unsure).values(signs=True, **_reached(tx))).rowcount > 0
 
 
 def forget_old_signatures(tx: Tx) -> None:

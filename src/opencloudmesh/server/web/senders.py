@@ -19,7 +19,7 @@ from opencloudmesh.protocol.errors import (
     Unreachable,
 )
 from opencloudmesh.protocol.signatures import Claim
-from opencloudmesh.server import peers, policy
+from opencloudmesh.server import outbox, peers, policy
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.limits import FAILURES_FOR_NAME
@@ -56,8 +56,8 @@ class Sender:
 
     def admit(self, tx: Tx) -> None:
         """In the message's transaction: no signature counts twice, and who has signed once is expected to sign."""
-        if self.claim:
-            peers.signed(tx, self.claim.host, self.claim.digest)
+        if self.claim and peers.signed(tx, self.claim.host, self.claim.digest):
+            outbox.hurry(tx, self.claim.host)
 
 
 async def authenticate(context: Context, message: wire.Request, address: str) -> Sender:

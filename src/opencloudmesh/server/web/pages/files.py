@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from opencloudmesh.protocol.errors import NotFound, OcmError, Unavailable
+from opencloudmesh.protocol.errors import BadAnswer, NotFound, OcmError, Unavailable
 from opencloudmesh.server import bounds, links, locks, peers, received, uploads
 from opencloudmesh.server import shares as outgoing
 from opencloudmesh.server.bounds import LINK
@@ -108,8 +108,8 @@ async def folder(visit: Visit, error: OcmError | None = None, doing: str = "", w
         if entry.is_folder:
             raise
         return redirect(f"/download/{path}")
-    except Unavailable as unavailable:
-        note = _(unavailable.message)
+    except (Unavailable, BadAnswer) as away:
+        note = _(away.message)
     around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, path))
     if around.origin is None and note:
         raise Unavailable(note)
