@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 import time
 from contextlib import closing
 
@@ -204,6 +207,14 @@ def test_a_server_is_purged(einstein):
 def test_serve_wants_to_know_its_address(ocm):
     assert "--public-url" in ocm("serve", code=1, OCM_PUBLIC_URL="")
     assert "--development" in ocm("serve", code=1, OCM_PUBLIC_URL="http://one.example")
+
+
+def test_whoever_reads_no_further_is_told_nothing(einstein):
+    words = [sys.executable, "-c", "from opencloudmesh.server.cli import main; main()", "user", "list"]
+    environment = os.environ | {"OCM_DATA": str(einstein.data), "OCM_DATABASE_URL": einstein.url}
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
+        command.stdout.close()
+        assert command.stderr.read() == b""
 
 
 def test_every_command_has_help(ocm):

@@ -39,6 +39,8 @@ class Commands(click.Group):
         except OcmError as error:
             wrong = "".join(f"\n  {field.name}: {field.message}" for field in error.fields)
             raise click.ClickException(error.message + wrong) from None
+        except BrokenPipeError:
+            raise  # whoever read it, as `head`, has enough: click ends without a word
         except OSError as error:
             raise click.ClickException(f"{error.filename or 'The data folder'}: {error.strerror}.") from None
 
