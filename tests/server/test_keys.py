@@ -260,9 +260,9 @@ def test_states_say_since_when_and_until_when(used, clock):
     clock.now = now + AHEAD
     assert states(used, clock)["ed25519-1"] == ("old", now + AHEAD, now + AHEAD + WEEK)
     assert states(used, clock)["ed25519-2"] == ("current", now + AHEAD, None)
-    assert states(used, clock)["rsa-1"] == ("gone", now + AHEAD, None)
+    assert states(used, clock)["rsa-1"] == ("gone", now + AHEAD, now + AHEAD)
     clock.now = now + AHEAD + WEEK
-    assert states(used, clock)["ed25519-1"] == ("gone", now + AHEAD + WEEK, None)
+    assert states(used, clock)["ed25519-1"] == ("gone", now + AHEAD + WEEK, now + AHEAD + WEEK)
 
 
 def test_one_rotation_at_a_time(used, clock):
@@ -343,7 +343,7 @@ def test_the_key_that_signs_is_revoked_and_another_takes_its_place_at_once(used,
     assert (shown(ring), signing(ring)) == ((["2"], ""), ("2", ""))
     assert ring.key_for("rfc9421").public.thumbprint() != before.public.thumbprint()
     assert set(files(used)) == {"ed25519-2.pem", "rsa.pem"}
-    assert states(used, clock)["ed25519-1"] == ("revoked", int(clock()), None)
+    assert states(used, clock)["ed25519-1"] == ("revoked", int(clock()), int(clock()))
 
 
 def test_the_rsa_key_is_revoked_by_its_key_id_or_name(used, clock):

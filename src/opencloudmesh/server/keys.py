@@ -41,7 +41,10 @@ PUBLISHED: Mapping[str, tuple[State, ...]] = {"ed25519": ("next", "current", "ol
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a key is at a moment: its state, since when, and until when if that is known (unix seconds)."""
+    """What a key is at a moment: its state, since when, and until when it lasts if that is known, or lasted.
+
+    Unix seconds.
+    """
 
     entry: Entry
     kid: str
@@ -271,7 +274,7 @@ def _survey(entries: Sequence[Entry], public_url: str, now: float) -> list[Key]:
 
 def _state(entry: Entry, entries: Sequence[Entry], current: Entry | None, now: float) -> tuple[State, int, int | None]:
     if entry.revoked is not None:
-        return "revoked", entry.revoked, None
+        return "revoked", entry.revoked, entry.revoked
     later = [each for each in entries if each.number > entry.number]
     if entry == current:
         return "current", entry.signs, min((each.signs for each in later if each.revoked is None), default=None)
@@ -280,4 +283,4 @@ def _state(entry: Entry, entries: Sequence[Entry], current: Entry | None, now: f
     # What has signed after it, be it revoked by now: from then on it was old.
     replaced = min(each.signs for each in later if each == current or each.signs <= (each.revoked or now))
     ends = replaced + OVERLAP[entry.kind]
-    return ("old", replaced, ends) if now < ends else ("gone", ends, None)
+    return ("old", replaced, ends) if now < ends else ("gone", ends, ends)
