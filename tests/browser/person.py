@@ -127,7 +127,8 @@ class Person:
     async def fine(self) -> None:
         """The page that one has come to is for everybody, in a window of this size."""
         scheme = "light" if self.size == PHONE else "dark"  # so that both are seen
-        assert await self.faults([(self.size, scheme, EVERYTHING)]) == []
+        faults = await self.faults([(self.size, scheme, EVERYTHING)])
+        assert not faults, faults
 
     async def faults(self, looks: Iterable[Look] = LOOKS) -> list[str]:
         """What axe finds on a phone and a wide screen, in light and dark; and what is wider than the window."""

@@ -18,7 +18,7 @@ PAGES = (
     "/files/", "/files/Empty", "/files/Shares/Radium", "/share/Shares/Radium", "/files/?search=zero", "/share/work",
     "/share/work?with=nobody@localhost:9", f"/share/{quote(LONG)}",
     f"/rename/{quote(LONG)}", "/delete/work", "/delete/Shares/Kept", "/move/work", "/move/work?to=Shares", "/inbox",
-    "/requests", "/asked", "/ssh-keys", "/copies", "/trash", "/notifications", "/invites", "/contacts",
+    "/shared", "/requests", "/asked", "/ssh-keys", "/copies", "/trash", "/notifications", "/invites", "/contacts",
     "/circles", "/add", "/apps/{app}", "/settings", "/settings/security",
     "/accept-invite?token=abc&providerDomain=other.example",
     *(f"/look/look/a.{ending}" for ending in ("png", "pdf", "txt", "exe")), "/files/look",

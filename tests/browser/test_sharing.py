@@ -134,6 +134,12 @@ async def the_other_accepts(one, two, marie):
 
 
 async def it_is_changed_and_stopped(one, two, einstein, marie):
+    await einstein.open("/inbox")
+    await einstein.follow("Shared by me")
+    await einstein.sees("Accepted")
+    await einstein.fine()
+    await einstein.follow("work")
+    await einstein.sees("Who has it")
     await einstein.open("/files/")
     await einstein.follow("Shared: work")
     await einstein.sees("Accepted")

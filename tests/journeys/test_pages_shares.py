@@ -166,3 +166,18 @@ async def test_who_is_blocked_is_not_told_by_whom(one, two, marie):
     assert "blocked" not in told.error
     (refused,) = [row for row in two.rows(audit.listing) if row.outcome == "refused"]
     assert refused.reason == f"{one.address('einstein')} is blocked here."
+
+
+async def test_one_page_shows_all_that_a_person_shares_and_nothing_of_others(one, two, einstein, lise):
+    assert "You share nothing." in (await einstein.open("/shared")).text
+    for who, path in (("einstein", "work/a.txt"), ("einstein", "note.txt"), ("lise", "secret.txt")):
+        one.put(who, path, b"x")
+        await one.api("POST", "shares", {"path": path, "shareWith": two.address("marie")}, who=who)
+    await one.api("POST", "links", {"path": "work", "mode": "read"}, who="einstein")
+    await settled(one, two)
+    page = await einstein.open("/shared")
+    assert [link for link in page.links if link.startswith("/share/")] == [
+        "/share/note.txt", "/share/work", "/share/work#links", "/share/work/a.txt",
+    ]  # fmt: skip
+    assert page.text.count("Delivered, not answered yet") == 2
+    assert "secret.txt" not in page.text
