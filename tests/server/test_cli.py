@@ -403,6 +403,12 @@ def test_removing_a_person_tells_the_servers_that_know_them(einstein):
     assert listed(einstein, "outbox") == []  # they knew nobody by an invite
 
 
+def test_where_the_name_of_the_data_folder_came_from_is_said(ocm):
+    assert f"data  {ocm.data}  environment".split() in [line.split() for line in ocm("settings").splitlines()]
+    said = ocm("settings", "--data", str(ocm.data), OCM_DATA="/nowhere")
+    assert f"data  {ocm.data}  option".split() in [line.split() for line in said.splitlines()]
+
+
 def test_no_secret_is_among_the_settings_that_are_listed(einstein):
     secret = "a pass-word"
     shown = einstein("settings", OCM_SMTP="smtps://cloud:a%20pass-word@mail.example", OCM_MAIL_FROM="c@one.example")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import stat
 import tomllib
-from dataclasses import fields, replace
+from dataclasses import fields
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def test_the_nearer_source_wins(tmp_path, missing):
     names = ["option", "environment", FILE, "last run", "default"]
     given = names[missing:]
     if "last run" in given:
-        config.remember(replace(load(tmp_path), provider="last run", public_url=URL))
+        config.remember(load(tmp_path, provider="last run", public_url=URL))
     found = load(
         tmp_path,
         file='provider = "ocm.toml"' if FILE in given else "",
@@ -202,13 +203,21 @@ def test_what_the_server_ran_with_is_known_to_commands_that_are_given_only_the_f
         "development": True,
         "provider": "Mine",
         "ca_file": tmp_path / "ca.pem",
+        "port": 9000,
+        "worker": False,
+        "trash_days": 0,
+        "trusted_proxies": (ip_network("127.0.0.1/32"), ip_network("10.0.0.0/8")),
+        "webapp": "https://office.example/open?share={id}",
+        "webapp_types": ("text/markdown", "image/png"),
     }
-    config.remember(load(tmp_path, database_url="postgres://ocm:secret@db/ocm", port=9000, **given))
+    said = given | {"trusted_proxies": "127.0.0.1 10.0.0.0/8", "webapp_types": "text/markdown,image/png"}
+    config.remember(load(tmp_path, database_url="postgres://ocm:secret@db/ocm", webapp_secret="sesame", **said))
     found = load(tmp_path)
     assert {name: getattr(found, name) for name in given} == given
     assert {found.sources[name] for name in given} == {"last run"}
     assert found.database_url == "postgresql+psycopg://ocm:secret@db/ocm"
-    assert found.port == 8000
+    assert (found.webapp_secret, found.sources["host"]) == ("", "default")
+    assert "sesame" not in (tmp_path / LAST_RUN).read_text()
     assert stat.S_IMODE((tmp_path / LAST_RUN).stat().st_mode) == 0o600  # a password may be in it
 
 

@@ -20,7 +20,7 @@ from opencloudmesh.protocol.address import is_email, normalise_host
 from opencloudmesh.protocol.errors import Invalid
 from opencloudmesh.server import keyfolder
 from opencloudmesh.server.database import sqlite_url
-from opencloudmesh.server.values import MailServer, mail_server, web_app, words
+from opencloudmesh.server.values import MailServer, mail_server, web_app, words, written
 
 FILE = "ocm.toml"
 Network = IPv4Network | IPv6Network
@@ -298,17 +298,19 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ
         raise Invalid("Where there is an OpenID provider, oidc_client_id must say what it calls this cloud.")
     if values["smtp"] and not values["mail_from"]:
         raise Invalid("Where there is a mail server, mail_from must say which address mail comes from.")
-    if values["webapp"] and not values["webapp_secret"]:
+    if values["webapp"] and not values["webapp_secret"] and sources["webapp"] != "last run":
         raise Invalid("Where there is a web application, webapp_secret must say with what it asks for tokens.")
     values["database_url"] = _database_url(values["database_url"], folder)
     return Config(**values, sources=sources, keys_passphrase=environment.get(keyfolder.VARIABLE, ""))
 
 
 def remember(config: Config) -> None:
-    """Writes down what the server runs with, for commands that are given only the data folder."""
-    kept = {"public_url": config.public_url, "development": config.development, "provider": config.provider}
-    kept["ca_file"] = str(config.ca_file.absolute()) if config.ca_file else ""  # for commands that ask other servers
-    kept["mail_from"] = config.mail_from  # commands know by it that mail is sent; the password they need not know
+    """Writes down what the server runs with, for commands that are given only the data folder.
+
+    Of what may be secret they need the database alone: that there is a mail server they know by `mail_from`.
+    """
+    given = [name for name, source in config.sources.items() if source != "default" and not BY_NAME[name].secret]
+    kept = {name: written(getattr(config, name)) for name in given if name != "data"}
     if not config.database_url.startswith("sqlite"):
         kept["database_url"] = config.database_url
     lines = [f"{name} = {_toml(value)}\n" for name, value in kept.items() if value]
@@ -352,12 +354,10 @@ Secrets are only in the environment. `OCM_PASSWORD` is the password that `ocm us
 
 
 def _shown(config: Config, setting: Setting) -> str:
-    value = getattr(config, setting.name)
-    if value is None or (setting.secret and config.sources[setting.name] == "default"):
-        return ""
-    if setting.secret and value:
-        return "(not shown)"
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    text = written(getattr(config, setting.name))
+    if not setting.secret:
+        return text
+    return "(not shown)" if text and config.sources[setting.name] != "default" else ""
 
 
 def _is_told(setting: Setting) -> bool:

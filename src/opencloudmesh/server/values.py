@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from opencloudmesh.protocol.errors import Invalid
 from opencloudmesh.protocol.protocols import is_web_address
+
+
+def written(value: object) -> str:
+    """A value as the text that stands for it."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value.absolute() if isinstance(value, Path) else value)
 
 
 def web_app(text: str) -> str:

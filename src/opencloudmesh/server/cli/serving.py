@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from opencloudmesh.protocol.errors import Conflict, Invalid
 from opencloudmesh.server import accounts, welcomes
@@ -80,4 +81,6 @@ def list_settings(data: str, markdown: bool) -> None:
     if markdown:
         click.echo(settings.documentation())
         return
-    show(settings.in_force(settings.load({"data": data})), ("name", "value", "from"), as_json=False)
+    named = click.get_current_context().get_parameter_source("data") != ParameterSource.ENVIRONMENT
+    config = settings.load({"data": data} if named else {})
+    show(settings.in_force(config), ("name", "value", "from"), as_json=False)
