@@ -240,8 +240,12 @@ async def test_a_peer_that_cannot_now_is_tried_again_when_it_says(
         ({"message": "No such user."}, ": No such user"),
         ({"message": "USER_NOT_FOUND", "validationErrors": []}, ": USER_NOT_FOUND"),
         (
+            {"message": "Wrong", "validationErrors": [{"name": "shareWith", "message": "INVALID"}]},
+            ": Wrong; shareWith: INVALID",
+        ),
+        (
             {"message": "Wrong", "validationErrors": [{"name": "shareWith", "message": "NOT_FOUND"}]},
-            ": Wrong; shareWith: NOT_FOUND",
+            ": there is nobody of that name",
         ),
         ({"validationErrors": [{"name": "shareWith", "message": None}]}, ": shareWith"),
         ({"validationErrors": [{}, None, 1, {"message": "INVALID"}]}, ": INVALID"),

@@ -125,7 +125,7 @@ async def test_a_group_that_is_not_there_is_answered_as_a_person_who_is_not(one,
     assert failed["state"] == "failed"
     other = await given(one, two, shareWith=two.address("nobody"), shareType="user")
     assert failed["error"] == (await sent(one, other["id"]))["error"]
-    assert "shareWith: NOT_FOUND" in failed["error"]
+    assert "there is nobody of that name" in failed["error"]
     assert two.stored() == before
 
 

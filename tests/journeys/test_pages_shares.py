@@ -149,7 +149,7 @@ async def test_the_page_tells_at_once_what_became_of_it(new_database_url, tmp_pa
         assert "Delivered, not answered yet" in page.text
         page = await einstein.submit("/share/note.txt", address=two.address("nobody"))
         assert "Shared." not in page.text
-        assert "There is no such person here." in page.text
+        assert "there is nobody of that name" in page.text
 
 
 async def test_who_is_blocked_is_not_told_by_whom(one, two, marie):

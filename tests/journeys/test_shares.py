@@ -134,7 +134,7 @@ async def test_a_recipient_who_does_not_exist_is_told_to_the_sender(one, two):
     await settled(one, two)
     told = await sent(one, share["id"])
     assert told["state"] == "failed"
-    assert "There is no such person here" in told["error"]
+    assert "there is nobody of that name" in told["error"]
     assert two.stored()["received"] == []
 
 

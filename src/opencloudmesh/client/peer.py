@@ -14,6 +14,7 @@ from opencloudmesh.client.network import Network
 from opencloudmesh.protocol.discovery import LEGACY, WELL_KNOWN, Discovery
 from opencloudmesh.protocol.errors import BadAnswer, Invalid, PeerError, Refused, Unavailable, Unreachable
 from opencloudmesh.protocol.public_links import END_POINT
+from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.protocol.signatures import Signer
 from opencloudmesh.protocol.tokens import TokenRequest, TokenResponse
 from opencloudmesh.protocol.wire import Headers, Request, Response, decode_object, encode_json
@@ -22,6 +23,7 @@ from opencloudmesh.protocol.wire import Headers, Request, Response, decode_objec
 PATHS = (WELL_KNOWN, LEGACY, LEGACY + "/")
 MAX_DOCUMENT = 256 * 1024  # bytes
 MAX_ANSWER = 256 * 1024
+NOBODY = ("shareWith", "NOT_FOUND")  # IETF-OCM, "Share Creation": the commonest mistake, told in the reader's language
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -136,6 +138,8 @@ def _reason(answer: Response) -> str:
         return ""
     errors = said.get("validationErrors")
     wrong = [item for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
+    if any((item.get("name"), item.get("message")) == NOBODY for item in wrong):
+        return Sentence(": {what}", what=Sentence("there is nobody of that name"))
     parts = [(said.get("message"),), *((item.get("name"), item.get("message")) for item in wrong)]
     text = "; ".join(filter(None, (": ".join(filter(_is_text, part)) for part in parts)))
     printable = "".join(c if c.isprintable() else " " for c in text)[:300].rstrip(". ")
