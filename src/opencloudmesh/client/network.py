@@ -228,14 +228,7 @@ class Network:
             method, way.url, headers=fields, data=data, timeout=limits, allow_redirects=False, ssl=way.tls,
         )  # fmt: skip
         try:
-            try:
-                return await ask()
-            except aiohttp.ServerDisconnectedError:
-                if method != "PROPFIND":
-                    raise
-            return (
-                await ask()
-            )  # the peer gave up a kept connection just then; for GET and HEAD aiohttp does this itself
+            return await (_twice(ask) if method == "PROPFIND" else ask())
         except (aiohttp.ClientError, OSError, asyncio.CancelledError) as error:
             _note(method, way.url, f"no answer ({type(error).__name__})")
             raise
@@ -332,6 +325,14 @@ class _Upload:
         if self.patience is not None:
             until = None if seconds is None else asyncio.get_running_loop().time() + seconds
             self.patience.reschedule(until)
+
+
+async def _twice(ask: Callable[[], Awaitable[aiohttp.ClientResponse]]) -> aiohttp.ClientResponse:
+    """A peer may give up a kept connection just then; for GET and HEAD aiohttp asks again by itself."""
+    try:
+        return await ask()
+    except aiohttp.ServerDisconnectedError:
+        return await ask()
 
 
 def _note(method: str, url: URL, came: int | str) -> None:
