@@ -145,6 +145,20 @@ async def test_a_new_user_without_a_password_gets_a_link(one):
 # Real processes
 
 
+def test_one_process_serves_a_folder_with_sqlite(tmp_path):
+    with served(tmp_path / "one") as cloud:
+        cloud.start()
+        (cloud.data / "tmp" / "arriving").write_text("of the first")
+        before = {path: path.stat().st_mtime_ns for path in cloud.data.rglob("*") if path.name[:11] != "ocm.sqlite3"}
+        words = [OCM, "serve", "--public-url", "http://localhost:1", "--port", str(cloud.port), "--development"]
+        second = subprocess.run(words, env=cloud._environment, capture_output=True, text=True, timeout=30, check=False)
+        assert second.returncode == 1
+        assert second.stderr.startswith("Error: Another process serves this data folder already.")
+        assert len(second.stderr.splitlines()) == 1
+        assert before == {path: path.stat().st_mtime_ns for path in before}
+        assert cloud._healthy()
+
+
 def started_on_a_terminal(cloud: Process) -> str:
     """What a start says to whoever sits there."""
     leader, follower = os.openpty()

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 from granian.constants import Interfaces
@@ -24,6 +25,7 @@ from starlette.types import ASGIApp
 from opencloudmesh.protocol.errors import Invalid
 from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import config as settings
+from opencloudmesh.server import disk
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.web import api, documents, files, introspection, ocm, pages, public_links
@@ -36,6 +38,8 @@ from opencloudmesh.server.worker import Worker
 
 log = logging.getLogger(__name__)
 
+LOCK = ".serving"  # in the data folder; held, and nothing is in it
+TAKEN = Sentence("Another process serves this data folder already. Several can with PostgreSQL, and one with SQLite.")
 BACKLOG = 2048  # connections that wait, and requests under way at once
 DEVELOPMENT = Sentence(
     "DEVELOPMENT MODE: plain http and private addresses are allowed for other servers. "
@@ -99,12 +103,31 @@ def serve(config: Config, greet: Callable[[Context], None] = lambda _: None) -> 
         raise Invalid("The address of a cloud begins with https://; for trying things out there is --development.")
     if config.mail_from and config.smtp is None:
         raise Invalid("Name the mail server with --smtp, or leave out --mail-from.")
-    cloud = Cloud.build(config)
-    settings.remember(config)
-    if config.development:
-        log.warning(DEVELOPMENT)
-    greet(cloud.context)
-    asyncio.run(_serve(cloud, config))
+    with _alone(config):
+        cloud = Cloud.build(config)
+        settings.remember(config)
+        if config.development:
+            log.warning(DEVELOPMENT)
+        greet(cloud.context)
+        asyncio.run(_serve(cloud, config))
+
+
+@contextlib.contextmanager
+def _alone(config: Config) -> Iterator[None]:
+    """Keeps other serving processes from the data folder as long as the block lasts. Raises `Conflict`, `OSError`.
+
+    What is in `tmp/`, and what waits for the worker, is one process's. With PostgreSQL there may be several, which the
+    system lets listen at the same port, too.
+    """
+    if not config.database_url.startswith("sqlite"):
+        yield
+        return
+    config.data.mkdir(mode=0o750, parents=True, exist_ok=True)
+    held = disk.held(config.data / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, TAKEN)
+    try:
+        yield
+    finally:
+        os.close(held)
 
 
 async def _serve(cloud: Cloud, config: Config) -> None:

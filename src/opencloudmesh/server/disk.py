@@ -154,17 +154,17 @@ def walk(root: Path) -> Iterator[tuple[str, list[os.stat_result]]]:
         yield folder, files
 
 
-def held(file: Path, flags: int) -> int:
-    """Opens a file alone: `Conflict` where somebody else has it so.
+def held(file: Path, flags: int, taken: str) -> int:
+    """Opens a file alone: where somebody else has it so, `Conflict` says that it is `taken`.
 
-    Nobody waits for that: who sends a piece of it may take for ever, and others wait for the threads of the disk.
+    Nobody waits for that: who has it may take for ever, and others wait for the threads of the disk.
     """
     descriptor = os.open(file, flags, 0o640)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise Conflict("A piece of this file is still arriving.") from None
+        raise Conflict(taken) from None
     return descriptor
 
 

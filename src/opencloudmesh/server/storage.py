@@ -23,6 +23,7 @@ from opencloudmesh.protocol.sentences import Sentence
 from opencloudmesh.server import disk
 from opencloudmesh.server.usage import Usage
 
+ARRIVING = Sentence("A piece of this file is still arriving.")
 # What the so-manyth of a name is called.
 Numbered = Callable[[str, int], str]
 
@@ -348,7 +349,7 @@ class Upload:
         self._file: Path | None = given or storage.temporary / disk.temporary_name()
         with disk.told():
             flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC if self._given else disk.NEW_FILE
-            self._descriptor = disk.held(self._file, flags)  # `clear_temporary` leaves it alone
+            self._descriptor = disk.held(self._file, flags, ARRIVING)  # `clear_temporary` leaves it alone
         self._root = os.dup(root)  # that of whoever it is for: the next who is called so has another
         self._written = 0
         self.size = os.fstat(self._descriptor).st_size
