@@ -82,7 +82,8 @@ async def test_the_link_of_the_first_operator_ends(empty, ends):
     else:
         empty.add("einstein")
         assert database.write_now(welcomes.begin) is None
-    await browser.open(f"/welcome?token={secret}", 404)
+    page = await browser.open(f"/welcome?token={secret}", 404)
+    assert ("ask the operator" if ends == "an account" else "`ocm welcome` prints a new one") in page.text
     before = empty.stored()["accounts"]
     await browser.submit("/welcome", 404, token=secret, **FORM)
     assert empty.stored()["accounts"] == before

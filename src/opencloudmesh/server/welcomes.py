@@ -46,7 +46,10 @@ def for_person(tx: Tx, account: str) -> str:
 def opened_by(tx: Tx, secret: str) -> Welcome:
     """What the secret of a link opens. Raises `NotFound`."""
     row = tx.one(sa.select(welcomes).where(welcomes.c.digest == digest_of(secret), welcomes.c.until > tx.now))
-    if row is None or (row.account is None and not accounts.is_empty(tx)):
+    is_first = accounts.is_empty(tx)
+    if row is None and is_first:  # there is nobody to ask
+        raise NotFound("This link is not good any more. Each is good once, for a day: `ocm welcome` prints a new one.")
+    if row is None or (row.account is None and not is_first):
         raise NotFound("This link is not good any more. Each is good once, for a day: ask the operator for a new one.")
     return Welcome(accounts.get(tx, row.account) if row.account is not None else None)
 
