@@ -28,7 +28,7 @@ migrate.upgrade(sys.argv[1])
 """
 
 NewDatabase = Callable[..., str]
-HEAD = "0020"
+HEAD = "0021"
 
 
 @pytest.fixture

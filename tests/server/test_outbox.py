@@ -54,6 +54,12 @@ def test_a_message_is_due_at_once_and_until_it_is_delivered(office):
     assert office.see(outbox.everything) == []
 
 
+def test_no_message_has_the_number_of_another_one_that_is_gone(office):
+    first = put(office)
+    office.do(outbox.done, first)
+    assert put(office) > first
+
+
 def test_a_message_is_not_there_where_its_gesture_failed(office):
     def gesture(tx):
         outbox.put(tx, host="a.example", kind=SHARE, subject="s")

@@ -22,6 +22,7 @@ outbox = Table(
     Column("created", BigInteger, nullable=False),
     Index(None, "state", "due"),
     Index(None, "subject"),
+    sqlite_autoincrement=True,  # no number twice: operators name them
 )
 
 # Other servers: what they said of themselves, and how contact with them goes.
