@@ -292,3 +292,9 @@ def test_commands_know_that_mail_is_sent_but_not_the_password(tmp_path):
     assert "sesame" not in repr(found)
     again = load(tmp_path)
     assert (again.mail_from, again.smtp) == ("cloud@one.example", None)
+
+
+def test_what_a_server_of_another_release_ran_with_stops_no_command(tmp_path):
+    (tmp_path / LAST_RUN).write_text('port = 9000\nforgotten = "yes"\n')
+    found = config.load({"data": tmp_path}, environment={})
+    assert (found.port, found.sources["port"]) == (9000, "last run")

@@ -287,7 +287,8 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ
         raise Invalid("Name the data folder with --data DIR, or set OCM_DATA.")
     folder = Path(data).expanduser().absolute()
     if last_run:
-        take(_read_file(folder / LAST_RUN), "last run")
+        kept = _read_file(folder / LAST_RUN)  # maybe of another release, which had other settings
+        take({name: value for name, value in kept.items() if name in BY_NAME}, "last run")
     take(_read_file(folder / FILE), FILE)
     take(named, "environment")
     take({name: value for name, value in options.items() if name in BY_NAME}, "option")
