@@ -145,7 +145,7 @@ async def test_links_are_on_the_page_too_and_folders_lead_there(one, einstein):
     one.put("einstein", "note.txt", b"")
     page = await einstein.submit("/link/note.txt", mode="read")
     assert "The link was made." in page.text
-    assert "Nobody but you." in page.text
+    assert "Nobody but you, and whoever has a link to it." in page.text
     assert "/share/note.txt#links" in (await einstein.open("/files/")).links
     page = await einstein.submit(page.form("/links/.*/remove.*"))
     assert "It leads nowhere any more." in page.text
