@@ -14,11 +14,13 @@ from demo.clouds import Cloud, pair, wait
 FOLDER = Path(".demo")
 PAPER = Path(__file__).parent.parent / "LICENSE"  # a real file that every clone has
 POSTCARD = "postcard.txt"
+ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> int:
     """The whole demo; the exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
+    for ending in ENDINGS:
+        signal.signal(ending, _end)
     one, two = pair(FOLDER.absolute(), sys.argv[1:])
     shutil.rmtree(FOLDER, ignore_errors=True)
     try:
@@ -39,6 +41,13 @@ def main() -> int:
         for cloud in (one, two):
             cloud.stop()
     return 0
+
+
+def _end(*_: object) -> None:
+    """The first wish to end it counts: a second one, of somebody impatient, would leave a cloud behind."""
+    for ending in ENDINGS:
+        signal.signal(ending, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def share_a_file(one: Cloud, two: Cloud) -> None:

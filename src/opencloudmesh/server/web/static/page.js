@@ -66,13 +66,14 @@ for (const link of document.querySelectorAll("a[href^='/login/openid']")) {
   link.addEventListener("click", () => sessionStorage.setItem("offered", location.hash));
 }
 
-/* A second click on a button is not a second wish. */
+/* A second click on the same button is not a second wish. */
+const pressed = new WeakMap(); // of a form
 document.addEventListener("submit", (event) => {
-  const form = event.target;
+  const { target: form, submitter } = event;
   if (event.defaultPrevented) return;
-  if (form.dataset.sent) event.preventDefault();
-  form.dataset.sent = "yes";
-  setTimeout(() => { delete form.dataset.sent; }, 2000);
+  if (pressed.get(form) === submitter) event.preventDefault();
+  pressed.set(form, submitter);
+  setTimeout(() => pressed.delete(form), 2000);
 });
 
 /* From one file to the next. */
