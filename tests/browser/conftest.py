@@ -45,7 +45,7 @@ async def clouds(chromium: Browser, new_sqlite_url: Any, tmp_path: Path) -> Asyn
     async with mesh(tmp_path, *settings, urls=urls) as servers:
         one, two = servers
         one.add("einstein", name="Albert Einstein")
-        two.add("marie", name="Marie Curie")
+        two.add("marie", name="Marie Curie", email="marie@post.example")
         yield servers
 
 

@@ -5,6 +5,7 @@ page that it leads to. `test_journeys` does much of it without a script.
 from __future__ import annotations
 
 import io
+import re
 import wave
 import zipfile
 from pathlib import Path
@@ -259,6 +260,13 @@ async def test_the_way_in_is_changed_and_other_browsers_are_signed_out(
         program = {"Authorization": basic("einstein", secret)}
         assert (await one.request("PROPFIND", "/dav/files/einstein/", program)).status == 207
         await visitor.follow("Done")
+        await visitor.page.get_by_role("button", name=re.compile("^Sign out: ")).click()
+        await visitor.sees("Signed out there.")
+        await visitor.fine()
+        await laptop.open("/files/")
+        await laptop.page.get_by_role("heading", name="Sign in").wait_for()
+        await laptop.sign_in("einstein")
+        await visitor.open("/settings/security")
         await visitor.press("Sign out everywhere else")
         await visitor.sees("Signed out there.")
         await visitor.fine()

@@ -90,7 +90,11 @@ async def one_shares(one, two, einstein):
     await einstein.fine()
     assert [problem.partition("status of ")[2][:3] for problem in einstein.problems] == ["400"]
     einstein.problems.clear()
-    await einstein.press(f"Marie Curie {two.address('marie')}")
+    await einstein.fill("Their address", "marie@post.example")
+    await einstein.press("Look who that is")
+    await einstein.sees("Is this an e-mail address? Send an invite to it.")
+    await einstein.fine()
+    await einstein.press(f"Marie Curie marie@post.example {two.address('marie')}")
     can = ("It signs its messages.", "People there can write where you let them.", "It can promise a second factor.")
     for text in ("Marie Curie is one of your", *can):
         await einstein.sees(text)
