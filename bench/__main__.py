@@ -140,7 +140,8 @@ def _print(
     rows: list[Row], servers: Sequence[Server], remarks: Sequence[str], pinned: Sequence[str], busy: str
 ) -> None:
     kind, *others = remarks
-    cores = f"each server on core {pinned[-1]}, clients on the others" if pinned else "servers and clients share cores"
+    apart = f"each server on core {pinned[-1]}, clients on the others, the browser on all" if pinned else ""
+    cores = apart or "servers and clients share cores"
     print(f"{machine.described()}; {cores}.")
     print(f"Load average before: {busy}. Other load on the machine disturbs every number, those of CPU the least.")
     print(f"One process of `ocm serve`, SQLite on {kind}. Ours answers a PUT or a share once it is on disk (fsync);")

@@ -298,9 +298,8 @@ async def test_cve_2021_32725_cve_2017_0883_cve_2019_15621_cve_2020_8121_cve_202
     assert (made.path, made.permissions) == ("work", ["read", "share"])
     for kind in ("RESHARE_CHANGE_PERMISSION", "SHARE_CHANGE_PERMISSION"):
         assert await said_of_shares(one, two, kind, made.id, permission=["read", "share", "write"]) == 403
-    assert (
-        await said_of_shares(one, two, kind, made.id, permission=["read", "write"]) == 201
-    )  # what is less of it counts
+    # What is less of it counts.
+    assert await said_of_shares(one, two, kind, made.id, permission=["read", "write"]) == 201
     assert one.rows(shares.get, made.id).permissions == ["read"]
     headers = {"Authorization": f"Bearer {made.secret}"}
     assert (await one.request("GET", f"/dav/ocm/{made.id}/note.txt", headers)).body == b"e = mc2"

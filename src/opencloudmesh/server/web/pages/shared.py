@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.responses import Response
@@ -15,12 +15,12 @@ from opencloudmesh.server.web.pages.visits import Visit
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A path of a person's files, the shares of it, and how many links there are to it."""
+    """A path of a person's files, with the shares of it and the links to it."""
 
     path: str
     resource_type: str
-    shares: list[Any]
-    links: int
+    shares: list[Any] = field(default_factory=list)
+    links: list[Any] = field(default_factory=list)
 
 
 async def show(visit: Visit) -> Response:
@@ -38,9 +38,9 @@ async def show(visit: Visit) -> Response:
 
 
 def _by_path(given: Iterable[Any], linked: Iterable[Any]) -> list[Given]:
-    found: dict[str, tuple[str, list[Any], list[Any]]] = {}
+    found: dict[str, Given] = {}
     for row in given:
-        found.setdefault(row.path, (row.resource_type, [], []))[1].append(row)
+        found.setdefault(row.path, Given(row.path, row.resource_type)).shares.append(row)
     for row in linked:
-        found.setdefault(row.path, (row.resource_type, [], []))[2].append(row)
-    return [Given(path, kind, rows, len(by)) for path, (kind, rows, by) in sorted(found.items())]
+        found.setdefault(row.path, Given(row.path, row.resource_type)).links.append(row)
+    return [found[path] for path in sorted(found)]
