@@ -75,12 +75,12 @@ class Errors:
             page = self._page(told, status, headers, scope)
             return page or json_response({"message": told.message}, status, headers)
         told = _as_told(error, scope)
-        return self._page(told, told.status, _headers(told), scope) or respond(told)
+        return self._page(told, told.status, when_again(told), scope) or respond(told)
 
 
 def respond(error: OcmError, spoken: Callable[[str], str] = str) -> Response:
     """The response that tells an error; `spoken` says it in the language of a person whom a script tells it."""
-    headers = _headers(error)
+    headers = when_again(error)
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = CHALLENGE
     body: dict[str, Any] = {"message": spoken(error.message)}
@@ -97,7 +97,8 @@ def json_response(value: object, status: int = 200, headers: Mapping[str, str] |
     return Response(encode_json(value), status, headers, media_type="application/json")
 
 
-def _headers(error: OcmError) -> dict[str, str]:
+def when_again(error: OcmError) -> dict[str, str]:
+    """The header that says when to try again, where that is known."""
     return {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
 
 

@@ -101,7 +101,4 @@ def _caller(context: Context, request: Request) -> str:
 
 
 def _again(look: Look, error: OcmError) -> Response:
-    response = look.page("login.html", error.status, {"next": HOME, "user": "", "error": error})
-    if error.retry_after is not None:
-        response.headers["Retry-After"] = str(error.retry_after)
-    return response
+    return look.page("login.html", error.status, {"next": HOME, "user": "", "error": error})

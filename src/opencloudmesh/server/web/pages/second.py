@@ -64,7 +64,4 @@ async def _again(context: Context, look: Look, secret: str, error: OcmError) -> 
 
 def _page(look: Look, ticket: str, has: Factors, target: str, error: OcmError | None = None) -> Response:
     values = {"ticket": ticket, "has": has, "next": target, "error": error}
-    response = look.page("second.html", error.status if error else 200, values)
-    if error is not None and error.retry_after is not None:
-        response.headers["Retry-After"] = str(error.retry_after)
-    return response
+    return look.page("second.html", error.status if error else 200, values)

@@ -29,7 +29,7 @@ from opencloudmesh.server.context import Context
 from opencloudmesh.server.languages import _, day, language, moment, plural, size, when
 from opencloudmesh.server.mounts import UserTree
 from opencloudmesh.server.web.auth import Doors
-from opencloudmesh.server.web.errors import respond
+from opencloudmesh.server.web.errors import respond, when_again
 
 FOLDER = Path(__file__).parent.parent
 HEADERS = {
@@ -183,8 +183,8 @@ class Look:
         html = _templates().get_template(template).render({**self._everywhere, **values})
         response = HTMLResponse(html, status, self.headers)
         error = values.get("error")
-        if isinstance(error, OcmError) and error.retry_after is not None:
-            response.headers["Retry-After"] = str(error.retry_after)
+        if isinstance(error, OcmError):
+            response.headers.update(when_again(error))
         return response
 
     def error(self, error: OcmError, status: int, headers: Mapping[str, str], scope: Scope) -> Response | None:
