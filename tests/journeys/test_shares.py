@@ -14,9 +14,10 @@ from opencloudmesh.server import outbox, peers, received, shares
 async def offered(one, two, path="note.txt", *, accept=True, **values):
     """A share from einstein to marie: its id at the first cloud and at the second."""
     body = {"path": path, "shareWith": two.address("marie"), **values}
+    known = {offer["id"] for offer in await two.api("GET", "received", who="marie")}
     share = await one.api("POST", "shares", body, who="einstein", status=201)
     await settled(one, two)
-    offer = (await two.api("GET", "received", who="marie"))[0]
+    (offer,) = [offer for offer in await two.api("GET", "received", who="marie") if offer["id"] not in known]
     if accept:
         await two.api("POST", f"received/{offer['id']}/accept", who="marie", status=200)
         await settled(one, two)
