@@ -15,7 +15,7 @@ from tests.browser.test_upload import choose, drag
 from tests.mesh import PASSWORD, Server, basic, settled
 from tests.security.test_pictures import pdf, picture
 
-from opencloudmesh.server import accounts
+from opencloudmesh.server import accounts, trash
 
 pytestmark = SIZES
 
@@ -181,6 +181,62 @@ async def test_files_from_the_first_upload_to_the_trash(one: Server, visitor: Pe
     await visitor.sees("The trash is empty now.")
     await visitor.fine()
     assert [path.name for path in one.file("einstein", "").iterdir()] == ["Look"]
+
+
+async def test_what_is_in_the_way_is_asked_about_and_the_trash_is_ticked(one: Server, visitor: Person, size) -> None:
+    for path in ("a.txt", "b.txt", "c.txt", "Work/a.txt", "Work/b.txt"):
+        one.put("einstein", path, path.encode())
+    await visitor.resize(size)
+    await visitor.sign_in("einstein")
+    await visitor.open("/files/")
+    await visitor.choose("Move or copy", "c.txt")
+    await visitor.unfold("New folder")
+    await visitor.fill("Name", "Work")
+    await visitor.page.keyboard.press("Enter")
+    await visitor.sees("There is something of that name already.")
+    await visitor.fine()
+    await visitor.fill("Name", "New")
+    await visitor.page.keyboard.press("Enter")
+    await visitor.page.get_by_label("Chosen folder").get_by_text("New").wait_for()
+    await visitor.fine()
+    await visitor.press("Move here")
+    await visitor.sees("Moved.")
+    assert await visitor.names() == ["c.txt"]
+
+    await visitor.open("/files/")
+    for name in ("a.txt", "b.txt", "New"):
+        await visitor.page.get_by_label(f"Choose: {name}").check()
+    await visitor.press("Move or copy")
+    await visitor.press("Work")
+    await visitor.press("Move here")
+    await visitor.sees("The name a.txt is taken in that folder.")
+    await visitor.fine()
+    await visitor.press("Keep both")
+    await visitor.sees("The name b.txt is taken in that folder.")
+    await visitor.press("Replace")
+    await visitor.sees("Moved.")
+    assert await visitor.names() == ["New", "a (2).txt", "a.txt", "b.txt"]
+    assert one.file("einstein", "Work/b.txt").read_bytes() == b"b.txt"
+
+    await visitor.page.get_by_label("Choose all").check()
+    await visitor.press("Delete")
+    await visitor.press("Delete")
+    await visitor.sees("It can be restored from the trash.")
+    await visitor.follow("Trash")
+    await visitor.page.get_by_label("Choose all").check()
+    await visitor.page.get_by_label("Choose: New").uncheck()
+    await visitor.page.get_by_label("Choose: a (2).txt").uncheck()
+    await visitor.fine()
+    await visitor.page.get_by_label("With what you chose").get_by_role("button", name="Restore").click()
+    await visitor.sees("Restored.")
+    await visitor.page.get_by_label("Choose: New").check()
+    await visitor.press("Delete for good")
+    await visitor.sees("Deleted for good.")
+    await visitor.fine()
+    assert sorted(path.name for path in one.file("einstein", "Work").iterdir()) == ["a.txt", "b.txt"]
+    assert [row.path for row in one.rows(trash.listing, "einstein")] == ["Work/a (2).txt"]
+    assert all("status of 405" in problem or "status of 412" in problem for problem in visitor.problems)
+    visitor.problems.clear()
 
 
 async def test_a_visitor_looks_takes_it_along_and_asks_for_more(

@@ -5,8 +5,12 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 import pytest_asyncio
+from tests.browser.person import SIZES
 from tests.browser.test_journeys import LONG
+from tests.browser.test_upload import drag
 from tests.mesh import settled
+
+from opencloudmesh.server import locks
 
 MODES = ("read", "edit", "upload")
 
@@ -71,6 +75,56 @@ async def test_a_visitor_opens_fetches_uploads_and_takes_it_along(one, two, link
     (row,) = await one.api("GET", "shares", who="einstein")
     await settled(one, two)
     assert (row["shareWith"], bool(row["link"])) == (two.address("marie"), True)
+
+
+@SIZES
+async def test_a_visitor_sees_how_far_an_upload_is(one, links, visitor, tmp_path, size):
+    await visitor.resize(size)
+    (tmp_path / "big.bin").write_bytes(bytes(range(256)) * 40_000)
+    (tmp_path / "small.txt").write_bytes(b"small")
+    upload = f"{links['upload']}/upload/"
+    await visitor.open(links["upload"])
+    files = visitor.page.get_by_label("Files")
+    await files.set_input_files([tmp_path / "big.bin", tmp_path / "small.txt"])
+    await visitor.page.route(upload, lambda _route: None)  # it hangs
+    await visitor.press("Upload")
+    await visitor.sees("0%")
+    await visitor.fine()
+    await visitor.press("Cancel")
+    await visitor.sees("Cancelled")
+    assert one.file("einstein", "work/small.txt").exists() is False
+    await visitor.page.unroute(upload)
+    await visitor.page.route(upload, lambda route: route.abort("connectionreset"), times=1)
+    await visitor.press("Upload")  # the same files
+    await visitor.sees("The connection is lost.")
+    await visitor.fine()
+    await visitor.press("Upload")
+    await visitor.sees("Uploaded.")
+    assert one.file("einstein", "work/big.bin").read_bytes() == (tmp_path / "big.bin").read_bytes()
+    assert one.file("einstein", "work/small.txt").read_bytes() == b"small"
+    assert all("ERR_CONNECTION_RESET" in problem for problem in visitor.problems)
+    visitor.problems.clear()
+
+
+@SIZES
+async def test_a_visitor_drops_files_and_reads_why_they_are_not_taken(one, links, visitor, tmp_path, size):
+    await visitor.resize(size)
+    for name in ("a.txt", "LICENSE"):
+        (tmp_path / name).write_bytes(b"dropped")
+    (tmp_path / "folder").mkdir()
+    await visitor.open(links["edit"])
+    await drag(visitor, tmp_path / "a.txt", tmp_path / "folder", tmp_path / "LICENSE")
+    await visitor.sees("Uploaded.")
+    assert one.file("einstein", "work/a.txt").read_bytes() == b"dropped"
+    assert one.file("einstein", "work/LICENSE").read_bytes() == b"dropped"
+    assert not one.file("einstein", "work/folder").exists()
+    one.context.database.write_now(lambda tx: locks.acquire(tx, "einstein", "work", principal="account:einstein"))
+    await drag(visitor, tmp_path / "a.txt")
+    await visitor.sees("locked")
+    await visitor.fine()
+    assert not one.file("einstein", "work/a (2).txt").exists()
+    assert all("status of 423" in problem for problem in visitor.problems)
+    visitor.problems.clear()
 
 
 async def test_who_is_led_here_by_the_page_of_another_cloud_finds_the_form_filled_in(one, two, links, marie):

@@ -65,6 +65,55 @@ async def test_what_cannot_be_moved_stays_and_is_told(one, einstein):
     assert one.file("einstein", "b/a.txt").read_bytes() == b"other"
 
 
+async def test_what_becomes_of_a_taken_name_is_asked(one, einstein):
+    for path in ("a.txt", "c.txt", "d/x", "b/a.txt", "b/c.txt", "b/d/y"):
+        one.put("einstein", path, path.encode())
+    page = await einstein.submit("/move/a.txt", 412, to="b", do="move")
+    assert "The name a.txt is taken in that folder." in page.text
+    assert answers(page) == ["both", "replace"]
+    await einstein.submit("/move/a.txt", to="b", do="both")
+    assert one.file("einstein", "b/a (2).txt").read_bytes() == b"a.txt"
+    await einstein.submit("/move/c.txt", to="b", do="replace")
+    assert one.file("einstein", "b/c.txt").read_bytes() == b"c.txt"
+    # A folder is not replaced, nor does a file replace one.
+    assert answers(await einstein.submit("/move/d", 412, to="b", do="move")) == ["both"]
+    one.put("einstein", "e/d", b"a file")
+    before = tree(one)
+    for path in ("d", "e/d"):
+        assert (
+            "There is a folder of that name."
+            in (await einstein.submit(f"/move/{path}", 412, to="b", do="replace")).text
+        )
+    assert tree(one) == before
+    await einstein.submit("/move/d", to="b", do="both")
+    assert one.file("einstein", "b/d (2)/x").exists()
+    one.put("einstein", "free.txt", b"free")  # what was there has just gone
+    await einstein.submit("/move/free.txt", to="b", do="replace")
+    assert one.file("einstein", "b/free.txt").read_bytes() == b"free"
+
+
+def answers(page):
+    """What may become of one whose name is taken."""
+    known = ("both", "replace", "skip")
+    return [values["value"] for tag, values in page.tags if tag == "button" and values.get("value") in known]
+
+
+async def test_a_folder_to_put_it_into_is_made_on_the_way(one, einstein):
+    one.put("einstein", "a.txt", b"a")
+    page = await einstein.submit("/move/a.txt", to="", do="folder", name=" new ")
+    assert [values["value"] for _, values in page.tags if values.get("name") == "to"] == ["new"]
+    assert "Move here" in page.text
+    page = await einstein.submit("/chosen/", path="a.txt", to="new", do="folder", name="deep")
+    assert ("hidden", "new/deep") in [(v.get("type"), v["value"]) for _, v in page.tags if v.get("name") == "to"]
+    before = tree(one)
+    for action in ("/move/a.txt", "/chosen/"):
+        for name, status in (("deep", 405), ("", 400), ("a/b", 400), ("..", 400)):
+            page = await einstein.submit(action, status, path="a.txt", to="new", do="folder", name=name)
+            (field,) = [values for _, values in page.tags if values.get("id") == "name"]
+            assert (field["value"], field["aria-invalid"]) == (name, "true")
+    assert tree(one) == before == {"a.txt", "new", "new/deep"}
+
+
 async def test_a_share_goes_along_when_its_file_is_moved(one, two, einstein):
     one.put("einstein", "a.txt", b"a")
     one.file("einstein", "b").mkdir()
@@ -185,7 +234,7 @@ async def test_what_is_ticked_is_downloaded_moved_copied_and_deleted(one, einste
         "work",
     ]
     page = await einstein.submit("/chosen/", path=["a.txt", "deep"], to="work")
-    assert {values["value"] for _, values in page.tags if values.get("name") == "do"} == {"move", "copy"}
+    assert {values["value"] for _, values in page.tags if values.get("name") == "do"} == {"move", "copy", "folder"}
     page = await einstein.submit("/chosen/", path=["a.txt", "b.txt"], do="copy", to="work")
     assert "Copied." in page.text
     assert sorted(path.name for path in one.file("einstein", "work").iterdir()) == ["a (2).txt", "a.txt", "b.txt"]
@@ -193,6 +242,8 @@ async def test_what_is_ticked_is_downloaded_moved_copied_and_deleted(one, einste
     page = await einstein.submit("/chosen/", 412, path=["deep", "b.txt", "kept.txt"], do="move", to="work")
     assert [values["value"] for _, values in page.tags if values.get("name") == "path"] == ["b.txt", "kept.txt"]
     assert sorted(path.name for path in one.file("einstein", "").iterdir()) == ["a.txt", "b.txt", "kept.txt", "work"]
+    assert "The name b.txt is taken" in page.text
+    assert answers(page) == ["both", "replace", "skip"]
 
     await one.api("POST", "shares", {"path": "work/b.txt", "shareWith": "marie@two.example"}, who="einstein")
     page = await einstein.submit("/chosen/", path=["work", "b.txt"], do="ask")
@@ -202,6 +253,33 @@ async def test_what_is_ticked_is_downloaded_moved_copied_and_deleted(one, einste
     page = await einstein.submit("/chosen/", path=["work", "b.txt"], do="delete")
     assert "It can be restored from the trash." in page.text
     assert sorted(path.name for path in one.file("einstein", "").iterdir()) == ["a.txt", "kept.txt"]
+
+
+async def test_what_becomes_of_taken_names_is_said_for_one_or_for_all(one, einstein):
+    names = ["a.txt", "b.txt", "c.txt", "d.txt", "e.txt", "free.txt"]
+    for name in names:
+        one.put("einstein", name, b"new")
+    for name in names[:-1]:
+        one.put("einstein", f"work/{name}", b"old")
+
+    async def act(status, do, left, **form):
+        page = await einstein.submit("/chosen/", status, path=left, to="work", do=do, **form)
+        return [values["value"] for _, values in page.tags if values.get("name") == "path"] if status == 412 else page
+
+    left = await act(412, "move", names)
+    assert left == names
+    left = await act(412, "skip", left)
+    left = await act(412, "both", left)
+    left = await act(412, "replace", left)
+    assert left == ["d.txt", "e.txt", "free.txt"]
+    assert "Moved." in (await act(200, "replace", left, all="yes")).text
+    assert one.file("einstein", "a.txt").read_bytes() == b"new"
+    assert {path.name: path.read_bytes() for path in one.file("einstein", "work").iterdir()} == {
+        "a.txt": b"old", "b.txt": b"old", "b (2).txt": b"new",
+        "c.txt": b"new", "d.txt": b"new", "e.txt": b"new", "free.txt": b"new",
+    }  # fmt: skip
+    await act(200, "skip", ["a.txt"])
+    assert one.file("einstein", "a.txt").exists()
 
 
 async def test_all_of_a_page_are_ticked_however_long_their_names_are(one, einstein):

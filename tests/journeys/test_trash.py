@@ -39,6 +39,31 @@ async def test_what_is_deleted_is_restored_with_a_number_where_its_name_is_taken
     assert deleted(one) == {}
 
 
+async def test_what_is_ticked_is_restored_or_deleted_for_good(one, two, einstein, marie):
+    for name in ("a", "b", "c", "d"):
+        one.put("einstein", f"work/{name}", name.encode())
+        await einstein.submit(f"/delete/work/{name}")
+    two.put("marie", "hers", b"x")
+    await marie.submit("/delete/hers")
+    ids = deleted(one)
+    page = await einstein.open("/trash")
+    assert {values["value"] for _, values in page.tags if values.get("form") == "chosen"} == set(ids.values())
+    page = await einstein.submit("/trash/chosen", id=[ids["work/a"], ids["work/b"]], do="restore")
+    assert "Restored." in page.text
+    assert (one.file("einstein", "work/a").read_bytes(), one.file("einstein", "work/b").read_bytes()) == (b"a", b"b")
+    assert "Tick the boxes" in (await einstein.submit("/trash/chosen", 400, do="delete")).text
+    before = deleted(one), deleted(two, "marie")
+    await einstein.submit("/trash/chosen", 400, id=ids["work/c"], do="nonsense")
+    await einstein.submit("/trash/chosen", 404, id=[deleted(two, "marie")["hers"], ids["work/c"]], do="burn")
+    await einstein.submit("/trash/chosen", 403, {"Origin": "https://evil.example"}, id=ids["work/c"], do="burn")
+    assert (deleted(one), deleted(two, "marie")) == before
+    # The first is gone for good, and what is not there any more is told.
+    await einstein.submit("/trash/chosen", 404, id=[ids["work/c"], ids["work/a"], ids["work/d"]], do="burn")
+    assert set(deleted(one)) == {"work/d"}
+    await einstein.submit("/trash/chosen", id=ids["work/d"], do="burn")
+    assert deleted(one) == {}
+
+
 async def test_shares_end_with_a_deletion_and_do_not_come_back(one, two, einstein):
     one.put("einstein", "work/a.txt", b"a")
     share_id, _ = await offered(one, two, "work", permissions=["read", "write"])

@@ -94,6 +94,7 @@ PAGES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/archive/{path:path}", archive.download),
     ("GET", "/trash", trash.show),
     ("POST", "/trash/empty", trash.empty),
+    ("POST", "/trash/chosen", trash.choose),
     ("POST", "/trash/{id}/restore", trash.put_back),
     ("POST", "/trash/{id}/delete", trash.burn),
     ("GET", PEERS_PATH, peers.show),

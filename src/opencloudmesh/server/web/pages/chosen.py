@@ -13,9 +13,21 @@ from opencloudmesh.protocol.errors import Invalid, OcmError
 from opencloudmesh.server.trees import Entry, clean_path, inside, join
 from opencloudmesh.server.web.pages import archive
 from opencloudmesh.server.web.pages.copies import PLACE as COPIES
-from opencloudmesh.server.web.pages.files import AT_ONCE, asked, crumbs, deleted, folder, look_around, nearest, unlocked
+from opencloudmesh.server.web.pages.files import (
+    AT_ONCE,
+    BOTH,
+    REPLACE,
+    asked,
+    crumbs,
+    deleted,
+    folder,
+    look_around,
+    made,
+    nearest,
+    unlocked,
+)
 from opencloudmesh.server.web.pages.forms import MAX_FIELDS, read_fields
-from opencloudmesh.server.web.pages.moving import copied, folders_at, moved
+from opencloudmesh.server.web.pages.moving import CARRY, NEW_FOLDER, folders_at, is_taken
 from opencloudmesh.server.web.pages.visits import Visit, redirect
 
 # What is done with one of them, and the folder that was chosen: what is said of it.
@@ -32,16 +44,26 @@ async def choose(visit: Visit) -> Response:
     do, to = form.get("do", ""), clean_path(form.get("to", place))
     if do == "download":
         return await archive.download(visit, entries)
+    if do == NEW_FOLDER:
+        return await _make_folder(visit, entries, to, form.get("name", "").strip())
     if do in ACTS:
-        return await _act(visit, entries, to, do)
+        return await _act(visit, entries, to, do, for_all=form.get("all") == "yes" or do not in ANSWERS)
     return await _page(visit, entries, to, "delete" if do == "ask" else "carry")
 
 
-async def _act(visit: Visit, entries: list[Entry], to: str, do: str) -> Response:
+async def _make_folder(visit: Visit, entries: list[Entry], to: str, name: str) -> Response:
+    try:
+        return await _page(visit, entries, await made(visit, to, name), "carry")
+    except OcmError as error:
+        return await _page(visit, entries, to, "carry", error, doing=NEW_FOLDER, wanted=name)
+
+
+async def _act(visit: Visit, entries: list[Entry], to: str, do: str, *, for_all: bool) -> Response:
+    """`for_all`: an answer about one whose name is taken is one about all behind it too."""
     said = ""
     for count, entry in enumerate(entries):
         try:
-            said = await ACTS[do](visit, entry, to)
+            said = await ACTS[do if for_all or not count else "move"](visit, entry, to) or said
         except OcmError as error:
             return await _page(visit, entries[count:], to, "delete" if do == "delete" else "carry", error)
     visit.context.wake.set()  # peers may have to be told
@@ -58,7 +80,12 @@ async def _delete(visit: Visit, entry: Entry, _to: str) -> str:
     return deleted(visit, around, entry)
 
 
-ACTS: dict[str, Act] = {"move": moved, "copy": copied, "delete": _delete}
+async def _skip(_visit: Visit, _entry: Entry, _to: str) -> str:
+    return ""
+
+
+ACTS: dict[str, Act] = {**CARRY, "skip": _skip, "delete": _delete}
+ANSWERS = (BOTH, REPLACE, "skip")  # to what shall become of one whose name is taken there
 
 
 async def _entries(visit: Visit, place: str, paths: list[str]) -> list[Entry]:
@@ -69,7 +96,9 @@ async def _entries(visit: Visit, place: str, paths: list[str]) -> list[Entry]:
             if not any(inside(one.path, other.path) for other in found if other.path != one.path)]  # fmt: skip
 
 
-async def _page(visit: Visit, entries: list[Entry], to: str, asks: str, error: OcmError | None = None) -> Response:
+async def _page(
+    visit: Visit, entries: list[Entry], to: str, asks: str, error: OcmError | None = None, **said: str
+) -> Response:
     """Really? Or: where to?"""
     place = asked(visit)
     around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, place))
@@ -87,4 +116,6 @@ async def _page(visit: Visit, entries: list[Entry], to: str, asks: str, error: O
         way=crumbs(to),
         folders=await folders_at(visit, to, entries) if asks == "carry" else [],
         may_move=around.may_write and to != place,
+        taken=entries[0] if is_taken(error) else None,
+        **{"doing": "", "wanted": "", **said},
     )

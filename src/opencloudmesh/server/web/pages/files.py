@@ -34,6 +34,7 @@ TOO_MUCH = "There is too much here to look at all of it. Search in one of the fo
 SEARCHES = 2  # of one person or visitor at a time: one takes a second of one of our threads
 BUSY = "Too much is being looked for at once. Try again in a moment."
 AT_ONCE = 200  # entries of a page: a folder of thousands opens as fast
+ASK, BOTH, REPLACE = "ask", "both", "replace"  # what shall become of a file that is there already
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +203,17 @@ async def make_folder(visit: Visit) -> Response:
     name = form.get("name", "").strip()
 
     async def make() -> None:
-        target = join(path, check_name(name))
-        await unlocked(visit, target, member=True)
-        await visit.tree.make_folder(target)
+        await made(visit, path, name)
 
     return await _changed(visit, make, "made", "folder", name)
+
+
+async def made(visit: Visit, folder: str, name: str) -> str:
+    """The path of a folder that is made in another one."""
+    target = join(folder, check_name(name))
+    await unlocked(visit, target, member=True)
+    await visit.tree.make_folder(target)
+    return target
 
 
 async def ask_name(visit: Visit) -> Response:
@@ -267,6 +274,13 @@ async def existing(visit: Visit) -> Entry:
     if not path:
         raise NotFound("There is no such file or folder.")
     return await visit.tree.stat(path)
+
+
+async def there(visit: Visit, path: str) -> Entry | None:
+    """What is at a path, if anything."""
+    with suppress(NotFound):
+        return await visit.tree.stat(path)
+    return None
 
 
 def principal(visit: Visit) -> str:

@@ -12,7 +12,6 @@ until that has worked.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +23,6 @@ from opencloudmesh.protocol.errors import (
     InsufficientStorage,
     Invalid,
     MethodNotAllowed,
-    NotFound,
     PreconditionFailed,
     TooLarge,
 )
@@ -32,17 +30,16 @@ from opencloudmesh.protocol.fields import Fields
 from opencloudmesh.server import uploads
 from opencloudmesh.server.contents import gathered
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.trees import MAX_PATH, Entry, clean_path, free_name, join, parent
+from opencloudmesh.server.trees import MAX_PATH, clean_path, free_name, join, parent
 from opencloudmesh.server.web.bodies import IDLE_SECONDS, read_chunks, read_object
 from opencloudmesh.server.web.dav.proppatch import MAX_SECONDS
 from opencloudmesh.server.web.errors import json_response
-from opencloudmesh.server.web.pages.files import look_around, nearest, unlocked
+from opencloudmesh.server.web.pages.files import ASK, BOTH, REPLACE, look_around, nearest, there, unlocked
 from opencloudmesh.server.web.pages.forms import skip_form
 from opencloudmesh.server.web.pages.visits import Visit, redirect
 
 MAX_PIECE = 64 * 1024 * 1024  # bytes of one request
 MAX_SIZE = 2**53  # bytes: the numbers of a script are exact up to there
-ASK, BOTH, REPLACE = "ask", "both", "replace"  # what shall become of a file that is there already
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ async def begin(visit: Visit) -> Response:
     """A file is to be uploaded, or to be gone on with."""
     asked = Asked.read(await read_object(visit.request))
     received = await _may_write(visit, asked.path)
-    entry = await _there(visit, asked.path)
+    entry = await there(visit, asked.path)
     if entry is not None and entry.is_folder:
         raise MethodNotAllowed("There is a folder of that name.")
     if entry is not None and asked.exists == ASK:
@@ -107,7 +104,7 @@ async def make_folder(visit: Visit) -> Response:
     path = _path(fields)
     fields.check("The folder is not understood.")
     await _may_write(visit, path)
-    entry = await _there(visit, path)
+    entry = await there(visit, path)
     if entry is None:
         await visit.tree.make_folder(path)
     elif not entry.is_folder:
@@ -184,12 +181,6 @@ async def _may_write(visit: Visit, path: str) -> bool:
         raise Forbidden("You may only read what is in this folder.")
     await unlocked(visit, path, member=True)
     return around.origin is not None
-
-
-async def _there(visit: Visit, path: str) -> Entry | None:
-    with suppress(NotFound):
-        return await visit.tree.stat(path)
-    return None
 
 
 async def _row(visit: Visit) -> uploads.Row:

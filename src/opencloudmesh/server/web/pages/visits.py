@@ -28,6 +28,7 @@ from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.languages import _, day, language, moment, plural, size, when
 from opencloudmesh.server.mounts import UserTree
+from opencloudmesh.server.views import LINK_PATH
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.errors import respond, when_again
 
@@ -241,7 +242,7 @@ def _static(name: str, media_type: str) -> Static:
     return Static(content, media_type, f"/static/{stem}.{hashlib.sha256(content).hexdigest()[:16]}.{suffix}")
 
 
-SCRIPTS = ("page.js", "add.js", "passkey.js", "share.js", "upload.js")
+SCRIPTS = ("page.js", "add.js", "give.js", "passkey.js", "share.js", "upload.js")
 STATIC = {
     name: _static(name, media_type)
     for name, media_type in {
@@ -264,7 +265,7 @@ def policy(public_url: str) -> str:
     Scripts are named one by one: 'self' would be anything at this address, and people's files are served here too.
     """
     scripts = " ".join(public_url + STATIC[name].url for name in SCRIPTS)
-    connect = f"{public_url}{UPLOADS_PATH} {public_url}{PEERS_PATH}"
+    connect = " ".join(public_url + path for path in (UPLOADS_PATH, PEERS_PATH, LINK_PATH))
     return (
         f"{HEADERS['Content-Security-Policy']}; script-src {scripts}; connect-src {connect}; "
         "require-trusted-types-for 'script'"

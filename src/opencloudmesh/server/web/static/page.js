@@ -57,6 +57,28 @@ for (const all of document.querySelectorAll("[data-all]")) {
   addEventListener("pageshow", show); // the browser may have kept the ticks
 }
 
+/* What is dragged over a page that takes files. What becomes of them, the script of the page knows. */
+const drop = document.querySelector(".drop");
+const takes = (event) => drop && event.dataTransfer?.types.includes("Files");
+document.addEventListener("dragover", (event) => {
+  if (!takes(event)) return;
+  event.preventDefault();
+  event.dataTransfer.dropEffect = "copy";
+  drop.hidden = false;
+});
+document.addEventListener("dragleave", (event) => {
+  if (drop && !event.relatedTarget) drop.hidden = true;
+});
+document.addEventListener("drop", (event) => {
+  if (!takes(event)) return;
+  event.preventDefault();
+  drop.hidden = true;
+  const items = [...event.dataTransfer.items].filter((item) => item.kind === "file");
+  // They are gone after the first wait.
+  const detail = items.map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
+  document.dispatchEvent(new CustomEvent("dropped", { detail }));
+});
+
 /* What is behind "#" is for the page after signing in: the link page of another cloud may have led here. The page of an
    OpenID provider would lose it: add.js finds it again. */
 for (const form of document.querySelectorAll("form[action^='/login']")) {

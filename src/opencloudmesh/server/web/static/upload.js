@@ -340,27 +340,11 @@ async function addChosen(files, exists) {
   }
 }
 
-const drop = document.querySelector(".drop");
-const hasFiles = (event) => event.dataTransfer && event.dataTransfer.types.includes("Files");
-document.addEventListener("dragover", (event) => {
-  if (!hasFiles(event)) return;
-  event.preventDefault();
-  event.dataTransfer.dropEffect = "copy";
-  drop.hidden = false;
-});
-document.addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) drop.hidden = true;
-});
-document.addEventListener("drop", (event) => {
-  if (!hasFiles(event)) return;
-  event.preventDefault();
-  drop.hidden = true;
-  const dropped = [...event.dataTransfer.items].filter((item) => item.kind === "file");
-  const found = dropped.map((item) => item.webkitGetAsEntry() || item.getAsFile()); // gone after the first wait
+document.addEventListener("dropped", ({ detail }) => {
   finding(async () => {
-    for (const one of found) {
-      if (one instanceof File) add(one.name, one);
-      else await walk(one, "");
+    for (const { entry, file } of detail) {
+      if (entry) await walk(entry, "");
+      else add(file.name, file);
     }
   });
 });
