@@ -69,6 +69,12 @@ def test_people_come_and_go(einstein):
     assert [place.name for place in set_aside.parent.iterdir()] == ["einstein"]
 
 
+def test_a_folder_that_is_made_is_said_so(ocm):
+    said = f"There was no {ocm.data}: a new cloud begins there."
+    assert said in ocm("user", "remove", "nobody", code=1)
+    assert said not in ocm("user", "remove", "nobody", code=1)
+
+
 def test_a_person_has_a_quota_or_none(einstein):
     for size, quota in {"0.5": 500_000_000, "10": 10_000_000_000, "none": None}.items():
         einstein("user", "quota", "einstein", size)

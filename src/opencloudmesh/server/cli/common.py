@@ -66,7 +66,9 @@ def person_option(required: bool = True) -> Callable[[F], F]:
 def opened(data: str) -> Iterator[tuple[Config, Database]]:
     """The settings and the database of a data folder, which is made where there is none."""
     config = settings.load({"data": data})
-    config.data.mkdir(mode=0o750, parents=True, exist_ok=True)
+    if not config.data.exists():
+        config.data.mkdir(mode=0o750, parents=True)
+        click.echo(f"There was no {config.data}: a new cloud begins there.", err=True)
     migrate.upgrade(config.database_url)
     database = Database(config.database_url)
     try:
