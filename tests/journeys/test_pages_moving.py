@@ -248,7 +248,7 @@ async def test_what_is_ticked_is_downloaded_moved_copied_and_deleted(one, einste
     await one.api("POST", "shares", {"path": "work/b.txt", "shareWith": "marie@two.example"}, who="einstein")
     page = await einstein.submit("/chosen/", path=["work", "b.txt"], do="ask")
     assert "Delete the 2 that you chose?" in page.text
-    assert "work/b.txt" in page.text
+    assert "work/b.txt (marie@two.example)" in page.text
     assert one.file("einstein", "work").exists()
     page = await einstein.submit("/chosen/", path=["work", "b.txt"], do="delete")
     assert "It can be restored from the trash." in page.text

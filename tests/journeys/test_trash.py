@@ -72,7 +72,12 @@ async def test_shares_end_with_a_deletion_and_do_not_come_back(one, two, einstei
     page = await einstein.open("/trash")  # its owner has it in their trash
     await einstein.submit(page.form("/trash/.*/restore"))
     assert (await two.dav("GET", "marie", "Shares/work/a.txt")).body == b"a"
-    assert "does not come back with a restore" in (await einstein.open("/delete/work")).text
+    await one.api("POST", "links", {"path": "work/a.txt", "mode": "read"}, who="einstein", status=201)
+    page = await einstein.open("/delete/work")
+    assert f"does not come back with a restore, to: work ({two.address('marie')})" in page.text
+    assert "Links to these end, and do not come back with a restore: work/a.txt" in page.text
+    assert "Links" not in (await einstein.submit("/chosen/", path="work", do="carry")).text
+    assert "restore: work/a.txt" in (await einstein.submit("/chosen/", path="work", do="ask")).text
     await einstein.submit("/delete/work")
     assert (await two.dav("GET", "marie", "Shares/work/a.txt")).status != 200
     await one.api("POST", f"trash/{deleted(one)['work']}/restore", who="einstein")

@@ -84,7 +84,7 @@ class Around:
 
     origin: Any
     mounted: dict[str, Any]
-    shared: frozenset[str]
+    shared: Mapping[str, list[str]]  # with whom
     linked: frozenset[str]
     peers: dict[str, Any]
     unfinished: list[Any]  # uploads to it, or to folders in it
@@ -304,17 +304,33 @@ def crumbs(path: str) -> list[tuple[str, str]]:
 
 def look_around(tx: Tx, account: str, path: str) -> Around:
     """What the database knows about a path and what is in it."""
+    shared: dict[str, list[str]] = {}
+    for row in outgoing.listing(tx, account):
+        if row.state in outgoing.IN_FORCE:
+            shared.setdefault(row.path, []).append(row.share_with)
     rows = [row for row in received.listing(tx, account) if row.path]
     over = [row for row in rows if inside(path, row.path)]
     hosts = {row.host for row in rows if row in over or parent(row.path) == path}
     return Around(
         origin=max(over, key=lambda row: len(row.path), default=None),
         mounted={row.path: row for row in rows},
-        shared=frozenset(row.path for row in outgoing.listing(tx, account) if row.state in outgoing.IN_FORCE),
+        shared=shared,
         linked=frozenset(row.path for row in links.listing(tx, account) if not links.is_over(row, tx.now)),
         peers={host: peers.get(tx, host) for host in hosts},
         unfinished=[row for row in uploads.listing(tx, account) if inside(row.path, path)],
     )
+
+
+def ending(around: Around, entries: Iterable[Entry]) -> dict[str, Any]:
+    """What ends with these entries: `shared` and with whom, and what is `linked`, by path."""
+
+    def goes(path: str) -> bool:
+        return any(inside(path, entry.path) for entry in entries)
+
+    return {
+        "shared": sorted((path, people) for path, people in around.shared.items() if goes(path)),
+        "linked": sorted(filter(goes, around.linked)),
+    }
 
 
 def _start(asked_for: str, count: int) -> int:
@@ -350,9 +366,8 @@ def deleted(visit: Visit, around: Around, entry: Entry) -> str:
 
 async def _confirm(visit: Visit, entry: Entry, error: OcmError | None = None) -> Response:
     around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, entry.path))
-    shared = sorted(path for path in around.shared if inside(path, entry.path))
     return visit.page(
-        "delete.html", error, entry=entry, path=entry.path, crumbs=crumbs(entry.path), shared=shared,
+        "delete.html", error, entry=entry, path=entry.path, crumbs=crumbs(entry.path), ending=ending(around, [entry]),
         origin=around.mounted.get(entry.path), theirs=around.origin, days=visit.context.config.trash_days,
     )  # fmt: skip
 
