@@ -204,7 +204,7 @@ async def test_without_development_mode_there_is_no_banner(tmp_path):
     try:
         from opencloudmesh.server.web.pages.visits import Look
 
-        assert b"DEVELOPMENT" not in Look(context.config, "").page("login.html", 200, {"next": "/", "user": ""}).body
+        assert b"DEVELOPMENT" not in Look(context.config, "").page("login.html", {"next": "/", "user": ""}).body
     finally:
         await context.close()
 

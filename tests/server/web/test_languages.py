@@ -60,10 +60,8 @@ def test_the_browser_says_which_language_is_spoken(wanted, language):
 def test_what_others_named_is_no_markup_and_has_no_blanks(name, shown, wanted):
     look, error = Look(OURS, ""), NotFound(f"There is no {name}.")
     with speaking(wanted):
-        page = look.page("login.html", 404, {"next": "/", "user": name, "error": error})
-        drop = look.page(
-            "drop.html", 200, {"owner": name, "host": "h.example", "home": "/", "link": {"description": name}}
-        )
+        page = look.page("login.html", {"next": "/", "user": name, "error": error})
+        drop = look.page("drop.html", {"owner": name, "host": "h.example", "home": "/", "link": {"description": name}})
     assert b"There is no " + shown + b"." in page.body
     assert shown in drop.body
     assert b"<b>" not in page.body + drop.body

@@ -49,7 +49,7 @@ async def enter(visit: Visit) -> Response:
         "back": f"{context.config.public_url}{PLACE}{row.id}",
         **_told(part),
     }
-    response = visit.look.page("app_form.html", 200, values)
+    response = visit.look.page("app_form.html", values)
     only = f"form-action {urlsplit(part['uri']).scheme}://{urlsplit(part['uri']).netloc}"
     policies = response.headers["Content-Security-Policy"]
     response.headers["Content-Security-Policy"] = policies.replace("form-action 'self'", only)

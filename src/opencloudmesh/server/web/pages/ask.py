@@ -85,6 +85,6 @@ def _page(
         "error": error,
         "done": done,
     }
-    response = look.page("ask.html", error.status if error else 200, values)
+    response = look.page("ask.html", values)
     response.headers.update(HIDDEN)
     return response

@@ -62,7 +62,6 @@ class Guest:
         owncloud = self.context.config.owncloud_links
         return self.look.page(
             template,
-            error.status if error else 200,
             {"done": "" if error else done, "address": "", "way": "", "owncloud": owncloud, **shown, **values},
         )
 

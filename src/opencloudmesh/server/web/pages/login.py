@@ -82,7 +82,7 @@ def login(context: Context, look: Look, doors: Doors) -> Endpoint:
             return RedirectResponse(target, 303)
         said = request.query_params.get("done", "")
         done = DONE[said] if said in ("signed-out", "welcome") else ""
-        return look.page("login.html", 200, {"next": target, "user": "", "done": done})
+        return look.page("login.html", {"next": target, "user": "", "done": done})
 
     return answer
 
@@ -116,7 +116,7 @@ async def _sign_in(context: Context, look: Look, doors: Doors, request: Request)
             return await second.begin(context, look, account.id, target)
         return await enter(context, request, account.id, target, strong=False, stored=stored)
     except (Unauthenticated, TooManyRequests) as error:
-        return look.page("login.html", error.status, {"next": target, "user": user, "error": error})
+        return look.page("login.html", {"next": target, "user": user, "error": error})
 
 
 async def check_request(request: Request, context: Context) -> None:

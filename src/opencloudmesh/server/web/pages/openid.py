@@ -65,4 +65,4 @@ def _cookie(context: Context) -> str:
 
 
 def _failed(look: Look, error: OcmError) -> Response:
-    return look.page("login.html", error.status, {"next": HOME, "user": "", "error": error})
+    return look.page("login.html", {"next": HOME, "user": "", "error": error})

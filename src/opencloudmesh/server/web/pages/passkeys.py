@@ -31,7 +31,7 @@ async def ask(context: Context, look: Look, _doors: Doors, request: Request) -> 
         return _again(look, error)
     context.limits.count(caller, limits.FAILURES)
     question = await context.database.write(lambda tx: passkeys.ask(tx, Site.of(context.config), target))
-    return look.page("passkey.html", 200, {"question": question, "kind": "get", "action": "/login/passkey/answer"})
+    return look.page("passkey.html", {"question": question, "kind": "get", "action": "/login/passkey/answer"})
 
 
 async def answer(context: Context, look: Look, doors: Doors, request: Request) -> Response:
@@ -101,4 +101,4 @@ def _caller(context: Context, request: Request) -> str:
 
 
 def _again(look: Look, error: OcmError) -> Response:
-    return look.page("login.html", error.status, {"next": HOME, "user": "", "error": error})
+    return look.page("login.html", {"next": HOME, "user": "", "error": error})

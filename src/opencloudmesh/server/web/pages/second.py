@@ -59,9 +59,9 @@ async def _again(context: Context, look: Look, secret: str, error: OcmError) -> 
     try:
         return _page(look, secret, *await context.database.read(look_up), error)
     except Unauthenticated as over:
-        return look.page("login.html", over.status, {"next": HOME, "user": "", "error": over})
+        return look.page("login.html", {"next": HOME, "user": "", "error": over})
 
 
 def _page(look: Look, ticket: str, has: Factors, target: str, error: OcmError | None = None) -> Response:
     values = {"ticket": ticket, "has": has, "next": target, "error": error}
-    return look.page("second.html", error.status if error else 200, values)
+    return look.page("second.html", values)

@@ -160,7 +160,7 @@ class Visit:
         """A page; with an error it says so and has its status."""
         values |= {"visit": self, "error": error, "wrong": faults(error)}
         done = DONE.get(self.request.query_params.get("done", ""), "")
-        return self.look.page(template, error.status if error else 200, {"done": "" if error else done, **values})
+        return self.look.page(template, {"done": "" if error else done, **values})
 
 
 def faults(error: OcmError | None) -> dict[str, str]:
@@ -179,14 +179,13 @@ class Look:
         openid = config.oidc_label if config.oidc_issuer else ""
         self._everywhere = {"banner": banner, "provider": config.provider, "openid": openid}
 
-    def page(self, template: str, status: int, values: Mapping[str, Any]) -> Response:
-        """A template with its values. Where one of them is an error, the page says when to try again."""
+    def page(self, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
+        """A template with its values. With an `error` it has that one's status, and says when to try again."""
         html = _templates().get_template(template).render({**self._everywhere, **values})
-        response = HTMLResponse(html, status, self.headers)
-        error = values.get("error")
-        if isinstance(error, OcmError):
-            response.headers.update(when_again(error))
-        return response
+        error: OcmError | None = values.get("error")
+        if error is None:
+            return HTMLResponse(html, status, self.headers)
+        return HTMLResponse(html, error.status, {**self.headers, **when_again(error)})
 
     def error(self, error: OcmError, status: int, headers: Mapping[str, str], scope: Scope) -> Response | None:
         """An error as a page for a browser on a path that is for people, in words for a script of ours; else None."""
@@ -195,7 +194,7 @@ class Look:
             return respond(error, _) if error.status == status else None
         if b"text/html" not in accepted or scope["path"].split("/")[1:2][0] in FOR_PROGRAMS:
             return None
-        response = self.page("error.html", status, {"visit": scope.get("visit"), "message": _(error.message)})
+        response = self.page("error.html", {"visit": scope.get("visit"), "message": _(error.message)}, status)
         response.headers.update(headers)
         return response
 

@@ -133,6 +133,6 @@ class Wayf:
 
     def _page(self, error: OcmError | None, **values: object) -> Response:
         shown = {"members": [], "more": False, "code": "", "chosen": "", **values, "error": error}
-        response = self._look.page("wayf.html", error.status if error else 200, shown)
+        response = self._look.page("wayf.html", shown)
         response.headers["Content-Security-Policy"] = self._policy
         return response

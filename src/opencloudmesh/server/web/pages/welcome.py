@@ -68,4 +68,4 @@ async def _opened(context: Context, request: Request, token: str) -> Welcome:
 
 def _page(look: Look, welcome: Welcome, form: dict[str, str], error: OcmError | None = None) -> Response:
     values = {"account": welcome.account, "form": form, "error": error, "wrong": faults(error), "labels": LABELS}
-    return look.page("welcome.html", error.status if error else 200, values)
+    return look.page("welcome.html", values)
