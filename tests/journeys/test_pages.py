@@ -153,7 +153,7 @@ async def test_every_page_keeps_the_browser_in_and_tells_who_i_am(one, einstein)
         assert policy == (
             "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; form-action 'self'; "
             f"frame-ancestors 'none'; base-uri 'none'; script-src {scripts}; "
-            f"connect-src {one.url}/uploads/ {one.url}/peers; require-trusted-types-for 'script'"
+            f"connect-src {one.url}/uploads/ {one.url}/peers {one.url}/s/; require-trusted-types-for 'script'"
         )
         assert page.headers.get("cache-control") == "private, no-store"
         assert page.headers.get("referrer-policy") == "same-origin"
