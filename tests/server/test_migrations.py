@@ -28,7 +28,7 @@ migrate.upgrade(sys.argv[1])
 """
 
 NewDatabase = Callable[..., str]
-HEAD = "0021"
+HEAD = "0022"
 
 
 @pytest.fixture

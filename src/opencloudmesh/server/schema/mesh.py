@@ -22,6 +22,7 @@ outbox = Table(
     Column("created", BigInteger, nullable=False),
     Index(None, "state", "due"),
     Index(None, "subject"),
+    Index(None, "host", "due"),  # what waits for one server costs the messages to all others nothing
     sqlite_autoincrement=True,  # no number twice: operators name them
 )
 
