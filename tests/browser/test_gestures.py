@@ -233,7 +233,7 @@ async def test_what_is_in_the_way_is_asked_about_and_the_trash_is_ticked(one: Se
     await visitor.press("Delete for good")
     await visitor.sees("Deleted for good.")
     await visitor.fine()
-    assert sorted(path.name for path in one.file("einstein", "Work").iterdir()) == ["a.txt", "b.txt"]
+    assert sorted(path.name for path in one.file("einstein", "Work").iterdir()) == ["a.txt", "b (2).txt", "b.txt"]
     assert [row.path for row in one.rows(trash.listing, "einstein")] == ["Work/a (2).txt"]
     assert all("status of 405" in problem or "status of 412" in problem for problem in visitor.problems)
     visitor.problems.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlencode
 
 import pytest_asyncio
@@ -10,7 +11,7 @@ from tests.browser.test_journeys import LONG
 from tests.browser.test_upload import drag
 from tests.mesh import settled
 
-from opencloudmesh.server import locks
+from opencloudmesh.server import locks, schema
 
 MODES = ("read", "edit", "upload")
 
@@ -91,7 +92,7 @@ async def test_a_visitor_sees_how_far_an_upload_is(one, links, visitor, tmp_path
     await visitor.sees("0%")
     await visitor.fine()
     await visitor.press("Cancel")
-    await visitor.sees("Cancelled")
+    await visitor.sees("big.bin: Cancelled")
     assert one.file("einstein", "work/small.txt").exists() is False
     await visitor.page.unroute(upload)
     await visitor.page.route(upload, lambda route: route.abort("connectionreset"), times=1)
@@ -114,16 +115,33 @@ async def test_a_visitor_drops_files_and_reads_why_they_are_not_taken(one, links
     (tmp_path / "folder").mkdir()
     await visitor.open(links["edit"])
     await drag(visitor, tmp_path / "a.txt", tmp_path / "folder", tmp_path / "LICENSE")
+    await visitor.sees("Folders cannot be uploaded here.")
+    await visitor.fine()
+    assert not one.file("einstein", "work/a.txt").exists()
+    await drag(visitor, tmp_path / "a.txt", tmp_path / "LICENSE")
     await visitor.sees("Uploaded.")
     assert one.file("einstein", "work/a.txt").read_bytes() == b"dropped"
     assert one.file("einstein", "work/LICENSE").read_bytes() == b"dropped"
-    assert not one.file("einstein", "work/folder").exists()
     one.context.database.write_now(lambda tx: locks.acquire(tx, "einstein", "work", principal="account:einstein"))
     await drag(visitor, tmp_path / "a.txt")
     await visitor.sees("locked")
     await visitor.fine()
     assert not one.file("einstein", "work/a (2).txt").exists()
-    assert all("status of 423" in problem for problem in visitor.problems)
+
+    # What has arrived is not sent again, and a link that has ended is said to have.
+    await visitor.open(links["upload"])
+    path = re.compile(".*/upload/$")
+    await visitor.page.route(
+        path, lambda route: route.abort() if b"a.txt" in route.request.post_data_buffer else route.continue_()
+    )
+    await visitor.page.get_by_label("Files").set_input_files([tmp_path / "LICENSE", tmp_path / "a.txt"])
+    await visitor.press("Upload")
+    await visitor.sees("a.txt: The connection is lost. Try again. (1 of 2 done)")
+    await visitor.page.unroute(path)
+    one.context.database.write_now(lambda tx: tx.run(schema.links.delete()))
+    await visitor.press("Upload")
+    await visitor.sees("a.txt: This link leads nowhere")
+    assert sorted(path.name for path in one.file("einstein", "work").glob("LICENSE*")) == ["LICENSE", "LICENSE (2)"]
     visitor.problems.clear()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import zipfile
 from urllib.parse import urlencode
@@ -73,8 +74,15 @@ async def test_what_becomes_of_a_taken_name_is_asked(one, einstein):
     assert answers(page) == ["both", "replace"]
     await einstein.submit("/move/a.txt", to="b", do="both")
     assert one.file("einstein", "b/a (2).txt").read_bytes() == b"a.txt"
+    await one.api("POST", "links", {"path": "b/c.txt", "mode": "read"}, who="einstein", status=201)
+    await one.api("POST", "shares", {"path": "b/c.txt", "shareWith": "marie@two.example"}, who="einstein", status=201)
+    page = await einstein.submit("/move/c.txt", 412, to="b", do="move")
+    assert "can open the other one, if it is replaced: marie@two.example, whoever has a link to it" in page.text
+    assert "What is replaced goes to the trash." in page.text
     await einstein.submit("/move/c.txt", to="b", do="replace")
     assert one.file("einstein", "b/c.txt").read_bytes() == b"c.txt"
+    page = await einstein.submit((await einstein.open("/trash")).form("/trash/.*/restore"))
+    assert one.file("einstein", "b/c (2).txt").read_bytes() == b"b/c.txt"
     # A folder is not replaced, nor does a file replace one.
     assert answers(await einstein.submit("/move/d", 412, to="b", do="move")) == ["both"]
     one.put("einstein", "e/d", b"a file")
@@ -96,6 +104,42 @@ def answers(page):
     """What may become of one whose name is taken."""
     known = ("both", "replace", "skip")
     return [values["value"] for tag, values in page.tags if tag == "button" and values.get("value") in known]
+
+
+async def test_a_replace_that_fails_in_the_middle_loses_nothing(one, two, marie):
+    one.put("einstein", "work/a.txt", b"theirs")
+    await offered(one, two, "work", permissions=["read", "write"])
+    two.put("marie", "mine/a.txt", b"hers")
+    one.context.database.write_now(lambda tx: locks.acquire(tx, "einstein", "work/a.txt", principal="account:einstein"))
+    await marie.submit("/move/Shares/work/a.txt", 423, to="mine", do="replace")
+    assert one.file("einstein", "work/a.txt").read_bytes() == b"theirs"
+    await marie.submit((await marie.open("/trash")).form("/trash/.*/restore"))
+    assert two.file("marie", "mine/a (2).txt").read_bytes() == b"hers"
+
+
+async def test_four_that_are_moved_at_once_are_all_there(one, einstein):
+    one.file("einstein", "to").mkdir()
+    for number in range(4):
+        one.put("einstein", f"{number}/a.txt", str(number).encode())
+    await asyncio.gather(*(einstein.submit(f"/move/{number}/a.txt", to="to", do="both") for number in range(4)))
+    assert sorted(path.read_text() for path in one.file("einstein", "to").iterdir()) == ["0", "1", "2", "3"]
+
+
+async def test_where_one_may_only_read_nothing_can_be_put(one, two, marie):
+    one.put("einstein", "work/a.txt", b"a")
+    await offered(one, two, "work", permissions=["read"])
+    two.put("marie", "mine.txt", b"m")
+    page = await marie.open("/move/mine.txt?to=Shares/work")
+    assert "You may only read what is in this folder." in page.text
+    assert [text for text in ("New folder", "Move here", "Copy here") if text in page.text] == []
+
+
+async def test_a_folder_that_was_named_is_made_whatever_is_pressed(one, einstein):
+    one.put("einstein", "a.txt", b"a")
+    one.put("einstein", "b.txt", b"b")
+    await einstein.submit("/move/a.txt", to="", do="move", name="new")
+    await einstein.submit("/chosen/", path="b.txt", to="new", do="copy", name="deep")
+    assert tree(one) == {"b.txt", "new", "new/a.txt", "new/deep", "new/deep/b.txt"}
 
 
 async def test_a_folder_to_put_it_into_is_made_on_the_way(one, einstein):
@@ -288,6 +332,11 @@ async def test_all_of_a_page_are_ticked_however_long_their_names_are(one, einste
         one.put("einstein", name, b"")
     page = await einstein.submit("/chosen/", path=names, do="ask")
     assert "Delete the 200 that you chose?" in page.text
+    folder = "/".join(["Ü" * 100] * 3)  # what was found by a search is named from the folder on in which it was
+    paths = [f"{folder}/{name[:60]}" for name in names]
+    for path in paths:
+        one.put("einstein", path, b"")
+    assert "Delete the 200 that you chose?" in (await einstein.submit("/chosen/", path=paths, do="ask")).text
 
 
 async def test_what_is_ticked_by_nobody_or_is_nobodys_is_left_alone(one, two, einstein, marie):

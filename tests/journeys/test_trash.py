@@ -76,6 +76,8 @@ async def test_shares_end_with_a_deletion_and_do_not_come_back(one, two, einstei
     page = await einstein.open("/delete/work")
     assert f"does not come back with a restore, to: work ({two.address('marie')})" in page.text
     assert "Links to these end, and do not come back with a restore: work/a.txt" in page.text
+    page = await einstein.open("/delete/work/a.txt")
+    assert f"It is in a folder that you share, and gone there too, for: {two.address('marie')}" in page.text
     assert "Links" not in (await einstein.submit("/chosen/", path="work", do="carry")).text
     assert "restore: work/a.txt" in (await einstein.submit("/chosen/", path="work", do="ask")).text
     await einstein.submit("/delete/work")
@@ -84,6 +86,15 @@ async def test_shares_end_with_a_deletion_and_do_not_come_back(one, two, einstei
     await settled(one, two)
     assert one.file("einstein", "work/a.txt").read_bytes() == b"a"
     assert (await one.api("GET", f"shares/{share_id}", who="einstein"))["state"] == "unshared"
+
+
+async def test_what_others_shared_is_named_before_its_folder_goes(one, two, marie):
+    one.put("einstein", "note.txt", b"n")
+    await offered(one, two)
+    two.put("marie", "mine/a.txt", b"a")
+    await marie.submit("/move/Shares/note.txt", to="mine", do="move")
+    for page in (await marie.open("/delete/mine"), await marie.submit("/chosen/", path="mine", do="ask")):
+        assert f"stays with its owners, who are told: mine/note.txt ({one.address('einstein')})" in page.text
 
 
 async def test_what_lay_in_a_received_share_comes_back_among_the_first_files(one, two, marie):

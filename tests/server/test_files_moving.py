@@ -152,10 +152,10 @@ async def test_a_move_is_finished_even_when_nobody_waits_for_it_any_more(desk):
     reached, go_on = threading.Event(), threading.Event()
     really_move = desk.storage.move
 
-    def slow_disk(*args):
+    def slow_disk(*args, **said):
         reached.set()
         go_on.wait(10)
-        really_move(*args)
+        really_move(*args, **said)
 
     desk.storage.move = slow_disk
     moving = asyncio.create_task(desk.tree.move("a", "b", overwrite=False))
@@ -182,9 +182,9 @@ from opencloudmesh.server.storage import Storage
 url, data, moment = sys.argv[1:]
 storage = Storage(Path(data))
 move = storage.move
-def dies(*args):
+def dies(*args, **said):
     if moment == "after":
-        move(*args)
+        move(*args, **said)
     os.kill(os.getpid(), signal.SIGKILL)
 storage.move = dies
 asyncio.run(LocalTree(storage, Database(url), "einstein").move("a", "new", overwrite=False))

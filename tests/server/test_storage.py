@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import subprocess
@@ -24,6 +25,7 @@ from opencloudmesh.protocol.errors import (
     MethodNotAllowed,
     NotFound,
     OcmError,
+    PreconditionFailed,
 )
 from opencloudmesh.server import disk
 from opencloudmesh.server.storage import Storage
@@ -430,6 +432,60 @@ def test_a_user_who_is_gone_leaves_nothing(storage, root):
     storage.remove_user(USER)
     assert not root.exists()
     assert list(storage.temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+@pytest.mark.parametrize("how", ["move", "copy", "restore"])
+def test_what_has_come_just_now_is_not_replaced(storage, root, monkeypatch, how, links):
+    """Whoever looked before found nothing there; only the operating system can tell."""
+    for name in ("mine", "theirs", "gone"):
+        put(storage, name, name.encode())
+    storage.discard(USER, "gone", "bin")
+
+    def act(name):
+        if how == "restore":
+            storage.restore(USER, "bin", name)
+        else:
+            getattr(storage, how)(USER, "mine", name, overwrite=False)
+
+    look = disk.look
+    if links:
+        monkeypatch.setattr(disk, "look", lambda *args: None if args[1] == "theirs" else look(*args))
+    else:
+        monkeypatch.setattr(os, "link", refuses)
+    with pytest.raises(PreconditionFailed):
+        act("theirs")
+    assert (root / "theirs").read_bytes() == b"theirs"
+    assert (root / "mine").read_bytes() == b"mine"
+    assert storage.in_trash(USER, "bin")
+    act("new")
+    assert (root / "new").read_bytes() == (b"gone" if how == "restore" else b"mine")
+    assert (root / "mine").exists() == (how != "move")
+    assert os.listdir(storage.temporary) == []
+    assert storage.usage(USER) == sum(path.stat().st_size for path in root.iterdir())
+
+
+def refuses(*_args, **_values):
+    """As on a file system where a file has one name only."""
+    raise OSError(errno.EPERM, "not here")
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_what_is_about_to_be_replaced_is_kept(storage, root, monkeypatch, links):
+    put(storage, "a", b"old")
+    if not links:
+        monkeypatch.setattr(os, "link", refuses)
+    storage.keep(USER, "a", "bin")
+    put(storage, "a", b"new one")
+    assert (root / "a").read_bytes() == b"new one"
+    storage.restore(USER, "bin", "b")
+    assert (root / "b").read_bytes() == b"old"
+    storage.make_folder(USER, "folder")
+    with pytest.raises(MethodNotAllowed):
+        storage.keep(USER, "folder", "other")
+    with pytest.raises(NotFound):
+        storage.keep(USER, "nothing", "other")
+    assert not storage.in_trash(USER, "other")
 
 
 # Counting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +11,12 @@ import pytest
 import sqlalchemy as sa
 from tests.server.desks import WHO, Desk
 
-from opencloudmesh.protocol.errors import Conflict, InsufficientStorage, MethodNotAllowed, NotFound
+from opencloudmesh.protocol.errors import Conflict, InsufficientStorage, NotFound, PreconditionFailed
 from opencloudmesh.server import schema, trash
 from opencloudmesh.server.bins import Bin
 from opencloudmesh.server.database import Database
 from opencloudmesh.server.files import LocalTree
+from opencloudmesh.server.trees import KEPT, STAYS
 
 
 class TrashDesk(Desk):
@@ -73,12 +75,51 @@ async def test_what_is_deleted_is_out_of_the_tree_and_comes_back_whole(desk):
     assert list(desk.storage.temporary.iterdir()) == []
 
 
+@pytest.mark.parametrize("way", ["write", "take_in", "move"])
+async def test_what_is_replaced_on_purpose_can_be_restored_and_stays_shared(desk, way):
+    desk.fill("a", "b")
+    if way == "write":
+        await desk.tree.write("a", body(b"new"), existing=KEPT)
+    elif way == "take_in":
+        partial = desk.storage.temporary / "partial"
+        partial.write_bytes(b"new")
+        await desk.tree.take_in("a", partial, modified_ns=1, existing=KEPT)
+    else:
+        await desk.tree.keep("a")
+        await desk.tree.move("b", "a", overwrite=True)
+    assert (desk.root / "a").read_bytes() == (b"b" if way == "move" else b"new")
+    assert desk.removed == []
+    await desk.bin.restore(desk.deleted()["a"], "old")
+    assert (desk.root / "old").read_bytes() == b"a"
+    await desk.tree.write("fresh", body(b"new"), existing=KEPT)
+    assert desk.rows() == []
+
+
+async def test_two_that_come_at_once_under_one_name_are_both_there(desk):
+    first, second = asyncio.Event(), asyncio.Event()
+
+    async def slow(data: bytes, goes: asyncio.Event):
+        yield data
+        await goes.wait()
+
+    writing = [
+        asyncio.create_task(desk.tree.write("a.txt", slow(data, goes), existing=STAYS))
+        for data, goes in ((b"1", first), (b"2", second))
+    ]
+    second.set()
+    await writing[1]
+    first.set()
+    entry, new = await writing[0]
+    assert (entry.path, new) == ("a (2).txt", True)
+    assert desk.tree_on_disk() == {"a.txt": "2", "a (2).txt": "1"}
+
+
 async def test_nothing_is_replaced_by_what_comes_back(desk):
     desk.fill("a", "file")
     await desk.tree.delete("a")
     desk.fill("a")
     trash_id = desk.deleted()["a"]
-    for path, error in {"a": MethodNotAllowed, "file/a": Conflict}.items():
+    for path, error in {"a": PreconditionFailed, "file/a": Conflict}.items():
         with pytest.raises(error):
             await desk.bin.restore(trash_id, path)
         assert desk.rows() == [("a", True)]
@@ -150,6 +191,7 @@ from pathlib import Path
 from opencloudmesh.server.bins import Bin
 from opencloudmesh.server.database import Database
 from opencloudmesh.server.files import LocalTree
+from opencloudmesh.server.trees import KEPT, STAYS
 from opencloudmesh.server.storage import Storage
 
 url, data, what, moment, trash_id = sys.argv[1:]

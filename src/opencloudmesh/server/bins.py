@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
-from opencloudmesh.protocol.errors import MethodNotAllowed
+from opencloudmesh.protocol.errors import MethodNotAllowed, NotFound
 from opencloudmesh.server import disk, trash
 from opencloudmesh.server.contents import on_disk
 from opencloudmesh.server.database import Database, Tx
@@ -27,6 +27,14 @@ class Bin:
 
     async def put(self, path: str, forget: Callable[[Tx], None]) -> None:
         """A file or folder of the person's tree. `forget` ends what belongs to its path, in the same transaction."""
+        await self._enter(path, forget, self._storage.discard)
+
+    async def keep(self, path: str) -> None:
+        """A file of the person's tree that is about to be replaced: what belongs to its path stays. If there is one."""
+        with suppress(NotFound, MethodNotAllowed):
+            await self._enter(path, lambda _tx: None, self._storage.keep)
+
+    async def _enter(self, path: str, forget: Callable[[Tx], None], bring: Callable[[str, str, str], None]) -> None:
         found = await on_disk(self._storage.stat, self._account, path)
         size = await on_disk(self._storage.size, self._account, path)
 
@@ -36,7 +44,7 @@ class Bin:
 
         row = await self._database.write(enter)
         try:
-            await on_disk(self._storage.discard, self._account, path, str(row["id"]))
+            await on_disk(bring, self._account, path, str(row["id"]))
         except Exception:
             await self._database.write(partial(trash.drop, trash_ids=[str(row["id"])]))
             raise
@@ -45,7 +53,7 @@ class Bin:
     async def restore(self, trash_id: str, path: str) -> None:
         """Puts it back at a path where nothing is, and makes the folders above. Shares do not come back.
 
-        Raises `NotFound`, `MethodNotAllowed` where something is, `Conflict` where a file is above.
+        Raises `NotFound`, `PreconditionFailed` where something is, `Conflict` where a file is above.
         """
         await self._database.write(partial(trash.leave, trash_id=trash_id, account=self._account))
         try:

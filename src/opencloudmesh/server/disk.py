@@ -24,6 +24,7 @@ from opencloudmesh.protocol.errors import (
     MethodNotAllowed,
     NotFound,
     OcmError,
+    PreconditionFailed,
     Unavailable,
 )
 from opencloudmesh.protocol.sentences import Sentence
@@ -34,6 +35,7 @@ NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 COPY_BYTES = 1 << 30  # at most so many in one system call
 NOT_SHOWN = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")  # names on disk that no URL or XML can carry
 ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # nothing there, or nothing that is shown
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)  # no second name for a file here
 
 _ERRORS: dict[int, tuple[type[OcmError], str]] = {
     **dict.fromkeys(ABSENT, (NotFound, "There is no such file or folder.")),
@@ -123,6 +125,37 @@ def take_name(folder: int, name: str, numbered: Callable[[str, int], str]) -> st
             number += 1
         else:
             return free
+
+
+def rename(source: str | Path, name: str, place: int, folder: int | None = None, *, replace: bool) -> None:
+    """A rename to a name in the folder `place`, of a path or of a name in `folder`.
+
+    Not `replace`: raises `PreconditionFailed` where something is there, also where that has come just now.
+    """
+    if not replace:
+        if look(place, name) is not None:
+            raise PreconditionFailed("There is something of that name already.")
+        if not modes.S_ISDIR(os.stat(source, dir_fd=folder, follow_symlinks=False).st_mode):
+            try:  # a second name is never taken from another file
+                os.link(source, name, src_dir_fd=folder, dst_dir_fd=place, follow_symlinks=False)
+                os.unlink(source, dir_fd=folder)
+                return
+            except FileExistsError:
+                raise PreconditionFailed("There is something of that name already.") from None
+            except OSError as error:
+                if error.errno not in NO_LINKS:
+                    raise
+    os.rename(source, name, src_dir_fd=folder, dst_dir_fd=place)
+
+
+def keep_file(folder: int, name: str, place: Path) -> None:
+    """Gives a file, which is about to be replaced, a second name, or copies it."""
+    try:
+        os.link(name, place, src_dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        copy_file(folder, name, place)
 
 
 def replaceable(folder: int, name: str, by: os.stat_result | None = None) -> int:

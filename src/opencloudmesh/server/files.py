@@ -30,13 +30,17 @@ from opencloudmesh.server.database import Database, Tx
 from opencloudmesh.server.storage import Storage, Upload
 from opencloudmesh.server.trees import (
     ALL,
+    GONE,
+    KEPT,
     MAX_COPIED,
+    STAYS,
     Content,
     Entry,
     Permissions,
     Quota,
     inside,
     join,
+    numbered,
     require,
     too_much,
 )
@@ -107,17 +111,20 @@ class LocalTree:
     # Changing
 
     async def write(
-        self, path: str, chunks: AsyncIterator[bytes], *, size: int | None = None, modified_ns: int | None = None
-    ) -> tuple[Entry, bool]:
+        self, path: str, chunks: AsyncIterator[bytes], *, size: int | None = None, modified_ns: int | None = None,
+        existing: str = GONE,
+    ) -> tuple[Entry, bool]:  # fmt: skip
         """Replaces or creates a file, whole or not at all; True where it is new.
 
+        `existing`: what becomes of one of that name, a word of `trees`.
         `Invalid` where the body is not as long as announced; `InsufficientStorage` as soon as it is over quota.
         """
         require("write", self.permissions)
-        return await self._put(await on_disk(self._upload, path), chunks, size, modified_ns)
+        upload = await on_disk(partial(self._upload, path, existing=existing))
+        return await self._put(upload, chunks, size, modified_ns, existing)
 
     async def _put(
-        self, upload: Upload, chunks: AsyncIterator[bytes], size: int | None, modified_ns: int | None
+        self, upload: Upload, chunks: AsyncIterator[bytes], size: int | None, modified_ns: int | None, existing: str
     ) -> tuple[Entry, bool]:
         """Everything that comes goes into the upload."""
         try:
@@ -130,20 +137,34 @@ class LocalTree:
             if size is not None and upload.size != size:
                 raise Invalid("The body is not as long as announced.")
             async with self._counted(upload.size):
-                found, new = await on_disk(upload.commit, modified_ns)
-            if size is None and self._trash is not None:
+                found, new = await self._commit(upload, modified_ns, existing)
+            if (size is None or existing == KEPT) and self._trash is not None:
                 await self._trash.give_way(0, await self._limit())
         finally:
             upload.discard()
         return self._entry(self._path(upload.path), found), new
 
-    async def take_in(self, path: str, file: Path, *, modified_ns: int) -> tuple[Entry, bool]:
+    async def _commit(self, upload: Upload, modified_ns: int | None, existing: str) -> tuple[os.stat_result, bool]:
+        if existing == KEPT:
+            await self._keep(upload.path)
+        return await on_disk(upload.commit, modified_ns)
+
+    async def keep(self, path: str) -> None:
+        """A file that is about to be replaced, if there is one, goes to the trash too, where there is one."""
+        require("keep", self.permissions)
+        await self._keep(await on_disk(self._inner, path))
+
+    async def _keep(self, place: str) -> None:
+        if self._trash is not None:
+            await self._trash.keep(place)
+
+    async def take_in(self, path: str, file: Path, *, modified_ns: int, existing: str = GONE) -> tuple[Entry, bool]:
         """As `write`, of one of the person's `partials`, which counts already: it is moved, or stays if that fails."""
         require("take_in", self.permissions)
-        upload = await on_disk(self._upload, path, file)
+        upload = await on_disk(partial(self._upload, path, file, existing=existing))
         try:
             await self._room(upload.replaced + upload.size, upload.size)
-            found, new = await on_disk(upload.commit, modified_ns)
+            found, new = await self._commit(upload, modified_ns, existing)
         finally:
             upload.discard()
         return self._entry(self._path(upload.path), found), new
@@ -168,7 +189,7 @@ class LocalTree:
         """Moves or renames. A file that replaces a file leaves that one's shares in place: it is their new content."""
         require("move", self.permissions)
         origin, place, taken = await self._make_way(source, target, overwrite=overwrite)
-        await asyncio.shield(self._move(origin, place))
+        await asyncio.shield(self._move(origin, place, overwrite=overwrite))
         return not taken
 
     async def copy(self, source: str, target: str, *, overwrite: bool, deep: bool = True) -> bool:
@@ -180,7 +201,7 @@ class LocalTree:
         await self._room(0, size, count)
         origin, place, taken = await self._make_way(source, target, overwrite=overwrite, inner=False)
         async with self._counted(size, count):
-            await on_disk(partial(self._storage.copy, self.account, origin, place, deep=deep))
+            await on_disk(partial(self._storage.copy, self.account, origin, place, deep=deep, overwrite=overwrite))
         await self._database.write(
             partial(properties.copy, account=self.account, source=origin, target=place, deep=deep)
         )
@@ -221,8 +242,9 @@ class LocalTree:
     def _usage(self) -> tuple[int, int]:
         return self._storage.usage(self.account), self._storage.free()
 
-    def _upload(self, path: str, file: Path | None = None) -> Upload:
-        return self._storage.upload(self.account, self._place(path), file)
+    def _upload(self, path: str, file: Path | None = None, *, existing: str) -> Upload:
+        beside = numbered if existing == STAYS else None
+        return self._storage.upload(self.account, self._place(path), file, numbered=beside)
 
     def _append(self, upload: Upload, data: bytes, limit: int | None) -> None:
         upload.write(data)
@@ -278,11 +300,11 @@ class LocalTree:
             await asyncio.shield(self._delete(place))
         return origin, place, True
 
-    async def _move(self, source: str, target: str) -> None:
+    async def _move(self, source: str, target: str, *, overwrite: bool) -> None:
         inode = (await on_disk(self._storage.stat, self.account, source)).st_ino
         intent = await self._database.write(partial(moves.intend, self.account, source, target, inode))
         try:
-            await on_disk(self._storage.move, self.account, source, target)
+            await on_disk(partial(self._storage.move, self.account, source, target, overwrite=overwrite))
         except Exception:
             await self._database.write(partial(moves.drop, intent))
             raise

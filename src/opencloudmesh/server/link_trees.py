@@ -19,7 +19,7 @@ from opencloudmesh.server.contents import on_disk
 from opencloudmesh.server.database import Database
 from opencloudmesh.server.files import LocalTree, OnRemoved
 from opencloudmesh.server.storage import Storage, Upload
-from opencloudmesh.server.trees import Entry, join, numbered, require
+from opencloudmesh.server.trees import GONE, STAYS, Entry, join, numbered, require
 
 MAX_UPLOADS = 10_000  # files and folders that visitors may put by one link
 
@@ -46,12 +46,13 @@ class LinkTree(LocalTree):
         self._largest, self._total = largest, total
 
     async def write(
-        self, path: str, chunks: AsyncIterator[bytes], *, size: int | None = None, modified_ns: int | None = None
-    ) -> tuple[Entry, bool]:
+        self, path: str, chunks: AsyncIterator[bytes], *, size: int | None = None, modified_ns: int | None = None,
+        existing: str = GONE,
+    ) -> tuple[Entry, bool]:  # fmt: skip
         """As of any tree; by a link to upload only, always something new beside what is there."""
         if self._link.mode == links.UPLOAD:
-            return await self._put(await on_disk(self._beside, path), chunks, size, modified_ns)
-        return await super().write(path, chunks, size=size, modified_ns=modified_ns)
+            return await self._put(await on_disk(self._beside, path), chunks, size, modified_ns, STAYS)
+        return await super().write(path, chunks, size=size, modified_ns=modified_ns, existing=existing)
 
     async def make_folder(self, path: str) -> Entry:
         """Makes one folder."""

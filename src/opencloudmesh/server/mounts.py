@@ -10,9 +10,8 @@ folder on the way to a mount need not exist on disk; it is made when something o
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,31 +31,27 @@ from opencloudmesh.server import listings, locks, passing_on, properties
 from opencloudmesh.server.contents import pieces, pieces_of
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.files import LocalTree
+from opencloudmesh.server.mounted import Mounts, as_seen, by_child, marked, placed, virtual, within
 from opencloudmesh.server.remote import Reach, RemoteTree
 from opencloudmesh.server.schema import received
 from opencloudmesh.server.subtrees import at_or_below, moved
-from opencloudmesh.server.trees import ALL, MAX_COPIED, MAX_DEPTH, Content, Entry, Quota, inside, join, parent, too_much
+from opencloudmesh.server.trees import (
+    ALL,
+    GONE,
+    MAX_COPIED,
+    MAX_DEPTH,
+    Content,
+    Entry,
+    Quota,
+    inside,
+    join,
+    parent,
+    too_much,
+)
 
 Row = sa.Row[Any]
 Entries = list[Entry]
 Leave = Callable[[Tx, str], object]  # the gesture by which a person leaves a received share
-
-ETAG_LENGTH = 40  # characters
-
-
-@dataclass(frozen=True, slots=True)
-class Mounts:
-    """The received shares in a person's tree, by path."""
-
-    rows: tuple[Row, ...]
-
-    def over(self, path: str) -> Row | None:
-        """The share that a path belongs to."""
-        return max((row for row in self.rows if inside(path, row.path)), key=lambda row: len(row.path), default=None)
-
-    def below(self, path: str) -> list[Row]:
-        """The shares that are mounted somewhere below a path."""
-        return [row for row in self.rows if row.path != path and inside(row.path, path)]
 
 
 class UserTree:
@@ -87,7 +82,7 @@ class UserTree:
         row = mounts.over(path)
         if row is not None:
             try:
-                return _placed(await self._remote(row).stat(_within(path, row)), row)
+                return placed(await self._remote(row).stat(within(path, row)), row)
             except OcmError:
                 if row.path != path:
                     raise
@@ -98,8 +93,8 @@ class UserTree:
         except NotFound:
             if not below:
                 raise
-            entry = _virtual(path, below)
-        return _marked(entry, below)
+            entry = virtual(path, below)
+        return marked(entry, below)
 
     async def list(self, path: str) -> Entries:
         """A folder's children, sorted by name. Mounted shares are shown as they were last seen."""
@@ -114,38 +109,46 @@ class UserTree:
         row = (await self._mounts()).over(path)
         if row is None:
             return await self._local.read(path, start, stop)
-        content = await self._remote(row).read(_within(path, row), start, stop)
-        return replace(content, entry=_placed(content.entry, row))
+        content = await self._remote(row).read(within(path, row), start, stop)
+        return replace(content, entry=placed(content.entry, row))
 
     # Changing
 
     async def write(
-        self, path: str, chunks: AsyncIterator[bytes], *, size: int | None = None, modified_ns: int | None = None
-    ) -> tuple[Entry, bool]:
-        """Replaces or creates a file."""
+        self, path: str, chunks: AsyncIterator[bytes], *, size: int | None = None, modified_ns: int | None = None,
+        existing: str = GONE,
+    ) -> tuple[Entry, bool]:  # fmt: skip
+        """Replaces or creates a file. What becomes of an `existing` one in a received share, its own server decides."""
         mounts = await self._mounts()
         row = mounts.over(path)
         if row is None:
             await self._make_real(parent(path), mounts)
-            return await self._local.write(path, chunks, size=size, modified_ns=modified_ns)
-        entry, new = await self._remote(row).write(_within(path, row), chunks, size=size, modified_ns=modified_ns)
-        return _placed(entry, row), new
+            return await self._local.write(path, chunks, size=size, modified_ns=modified_ns, existing=existing)
+        entry, new = await self._remote(row).write(within(path, row), chunks, size=size, modified_ns=modified_ns)
+        return placed(entry, row), new
 
-    async def take_in(self, path: str, file: Path, *, size: int, modified_ns: int) -> tuple[Entry, bool]:
+    async def take_in(
+        self, path: str, file: Path, *, size: int, modified_ns: int, existing: str = GONE
+    ) -> tuple[Entry, bool]:
         """As `write`, of a file of this disk that is in no tree. It is gone only where the path is the person's own."""
         mounts = await self._mounts()
         if mounts.over(path) is None:
             await self._make_real(parent(path), mounts)
-            return await self._local.take_in(path, file, modified_ns=modified_ns)
+            return await self._local.take_in(path, file, modified_ns=modified_ns, existing=existing)
         async with contextlib.aclosing(pieces_of(file)) as chunks:
             return await self.write(path, chunks, size=size, modified_ns=modified_ns)
+
+    async def keep(self, path: str) -> None:
+        """A file of their own that is about to be replaced goes to the trash too."""
+        if (await self._mounts()).over(path) is None:
+            await self._local.keep(path)
 
     async def touch(self, path: str, modified_ns: int) -> Entry:
         """Sets a file's time of modification."""
         row = (await self._mounts()).over(path)
         if row is None:
             return await self._local.touch(path, modified_ns)
-        return _placed(await self._remote(row).touch(_within(path, row), modified_ns), row)
+        return placed(await self._remote(row).touch(within(path, row), modified_ns), row)
 
     async def make_folder(self, path: str) -> Entry:
         """Makes one folder."""
@@ -156,14 +159,14 @@ class UserTree:
         if row is None:
             await self._make_real(parent(path), mounts)
             return await self._local.make_folder(path)
-        return _placed(await self._remote(row).make_folder(_within(path, row)), row)
+        return placed(await self._remote(row).make_folder(within(path, row)), row)
 
     async def delete(self, path: str) -> None:
         """Deletes a file or folder. The root of a received share is not deleted but left, and so are all below."""
         mounts = await self._mounts()
         row, below = mounts.over(path), mounts.below(path)
         if row is not None and row.path != path:
-            await self._remote(row).delete(_within(path, row))
+            await self._remote(row).delete(within(path, row))
         elif row is None:
             try:
                 await self._local.delete(path)
@@ -183,7 +186,7 @@ class UserTree:
             return await self._move_mount(origin, target, mounts, overwrite=overwrite)
         if origin is not None and place is not None and origin.id == place.id:
             tree = self._remote(origin)
-            return await tree.move(_within(source, origin), _within(target, origin), overwrite=overwrite)
+            return await tree.move(within(source, origin), within(target, origin), overwrite=overwrite)
         if origin is None and place is None:
             await self._make_real(source, mounts)
             await self._make_real(parent(target), mounts)
@@ -202,7 +205,7 @@ class UserTree:
         _check_ends(source, target, mounts, overwrite=overwrite)
         if origin is not None and place is not None and origin.id == place.id:
             tree = self._remote(origin)
-            return await tree.copy(_within(source, origin), _within(target, origin), overwrite=overwrite, deep=deep)
+            return await tree.copy(within(source, origin), within(target, origin), overwrite=overwrite, deep=deep)
         if origin is None and place is None and not (deep and mounts.below(source)):
             await self._make_real(source, mounts)
             await self._make_real(parent(target), mounts)
@@ -223,7 +226,7 @@ class UserTree:
     def _as_seen(self, row: Row) -> Entry:
         """The root of a received share, without asking its server."""
         locked = MUST_USE_MFA in row.requirements and not self._strong
-        return structs.replace(_as_seen(row), locked=locked) if locked else _as_seen(row)
+        return structs.replace(as_seen(row), locked=locked) if locked else as_seen(row)
 
     async def _make_real(self, path: str, mounts: Mounts) -> None:
         """Makes the folders of `path` that are there only because something is mounted below them."""
@@ -307,7 +310,7 @@ class UserTree:
     async def _look(self, path: str, mounts: Mounts) -> Entry:
         """As `stat`, and never what was seen last."""
         row = mounts.over(path)
-        return await self.stat(path) if row is None else _placed(await self._remote(row).look(_within(path, row)), row)
+        return await self.stat(path) if row is None else placed(await self._remote(row).look(within(path, row)), row)
 
     async def _list(self, path: str, mounts: Mounts, *, fresh: bool) -> Entries:
         row, below = mounts.over(path), mounts.below(path)
@@ -315,68 +318,20 @@ class UserTree:
             if row is None:
                 own = await self._local.list(path)
             else:
-                tree, inner = self._remote(row), _within(path, row)
-                own = [_placed(entry, row) for entry in await (tree.look_into(inner) if fresh else tree.list(inner))]
+                tree, inner = self._remote(row), within(path, row)
+                own = [placed(entry, row) for entry in await (tree.look_into(inner) if fresh else tree.list(inner))]
         except NotFound:
             if row is not None or not below:
                 raise
             own = []
         children = {entry.path: entry for entry in own}
-        for child, rows in _by_child(path, below).items():
+        for child, rows in by_child(path, below).items():
             mounted = next((row for row in rows if row.path == child), None)
             if mounted is None:
-                children[child] = _marked(children.get(child) or _virtual(child, rows), rows)
+                children[child] = marked(children.get(child) or virtual(child, rows), rows)
             else:
                 children[child] = await self._look(child, mounts) if fresh else self._as_seen(mounted)
         return sorted(children.values(), key=lambda entry: entry.name)
-
-
-def _within(path: str, row: Row) -> str:
-    """A path of the person's tree as one of the share's."""
-    return path[len(row.path) :].lstrip("/")
-
-
-def _placed(entry: Entry, row: Row) -> Entry:
-    """An entry of the share as one of the person's tree."""
-    return structs.replace(entry, path=join(row.path, entry.path))
-
-
-def _by_child(path: str, below: Sequence[Row]) -> dict[str, list[Row]]:
-    """What is mounted at or below each child of a folder."""
-    found: dict[str, list[Row]] = {}
-    for row in below:
-        name = row.path[len(path) :].lstrip("/").partition("/")[0]
-        found.setdefault(join(path, name), []).append(row)
-    return found
-
-
-def _as_seen(row: Row) -> Entry:
-    """The root of a received share, without asking its server."""
-    if row.entry is not None:
-        return _placed(listings.entry("", row.entry), row)
-    return Entry(
-        path=row.path,
-        is_folder=row.resource_type == "folder",
-        size=0,
-        modified_ns=row.changed * 1_000_000_000,
-        etag=row.id,
-        permissions=frozenset(row.permissions),
-        mounted=True,
-    )
-
-
-def _virtual(path: str, below: Sequence[Row]) -> Entry:
-    """A folder that is there only because something is mounted below it."""
-    return Entry(path, True, 0, max(row.changed for row in below) * 1_000_000_000, "virtual")
-
-
-def _marked(entry: Entry, below: Sequence[Row]) -> Entry:
-    """A folder whose ETag changes also with what is mounted below it, and with what was last seen of that."""
-    if not below or not entry.is_folder:
-        return entry
-    parts = sorted(f"{row.path}\0{_as_seen(row).etag}" for row in below)
-    digest = hashlib.sha256("\0".join([entry.etag, *parts]).encode()).hexdigest()
-    return structs.replace(entry, etag=digest[:ETAG_LENGTH])
 
 
 def _check_ends(source: str, target: str, mounts: Mounts, *, overwrite: bool) -> None:

@@ -24,8 +24,7 @@ from opencloudmesh.server import disk
 from opencloudmesh.server.usage import Usage
 
 ARRIVING = Sentence("A piece of this file is still arriving.")
-# What the so-manyth of a name is called.
-Numbered = Callable[[str, int], str]
+Numbered = Callable[[str, int], str]  # what the so-manyth of a name is called
 
 
 class Storage:
@@ -56,12 +55,10 @@ class Storage:
             return disk.seen(disk.look(chain[-1], name))
 
     def exists(self, user: str, path: str) -> bool:
-        """Whether there is a file or folder."""
-        try:
-            self.stat(user, path)
-        except NotFound:
-            return False
-        return True
+        """Is there a file or folder?"""
+        with suppress(NotFound):
+            return self.stat(user, path) is not None
+        return False
 
     def list(self, user: str, path: str) -> list[tuple[str, os.stat_result]]:
         """The names in a folder and what they are, sorted. `NotFound` where it is a file."""
@@ -113,19 +110,19 @@ class Storage:
 
     def discard(self, user: str, path: str, trash_id: str) -> None:
         """A file, or a folder with all in it, goes to the trash."""
-        folder = self.trash / disk.checked_name(user)
-        with disk.told():
-            folder.mkdir(exist_ok=True, mode=0o700)
-        self._take_out(user, path, folder / trash_id)
-        with disk.told():
-            disk.sync_folder(folder)
+        with self._bin(user) as folder:
+            self._take_out(user, path, folder / trash_id)
+
+    def keep(self, user: str, path: str, trash_id: str) -> None:
+        """A file that is about to be replaced is in the trash too. `MethodNotAllowed` for a folder."""
+        self.file(user, path)
+        with self._bin(user) as folder, self._parent(user, path) as (chain, name):
+            disk.keep_file(chain[-1], name, folder / trash_id)
 
     def restore(self, user: str, trash_id: str, path: str) -> None:
-        """It comes back from the trash. `Conflict` without a parent folder, `MethodNotAllowed` where something is."""
+        """It comes back from the trash. `Conflict` without a parent folder, `PreconditionFailed` where something is."""
         with self._changing(user, path, missing=Conflict) as (folder, name):
-            if disk.look(folder, name) is not None:
-                raise MethodNotAllowed("There is something of that name already.")
-            os.rename(self.trash / user / trash_id, name, dst_dir_fd=folder)
+            disk.rename(self.trash / user / trash_id, name, folder, replace=False)
             os.fsync(folder)
         self.used.forget(user)
 
@@ -140,39 +137,37 @@ class Storage:
         """Whether it lies in the trash."""
         return os.path.lexists(self.trash / user / trash_id)
 
-    def move(self, user: str, source: str, target: str) -> None:
-        """A rename; a file may replace a file. `Conflict` where the target has no parent folder."""
+    def move(self, user: str, source: str, target: str, *, overwrite: bool = True) -> None:
+        """A rename; a file may replace a file, where it may `overwrite`. `Conflict` without a parent folder."""
         with (
             self._changing(user, target, missing=Conflict) as (target_folder, target_name),
             self._changing(user, source) as (source_folder, source_name),
         ):
             moving = disk.seen(disk.look(source_folder, source_name))
-            replaced = disk.replaceable(target_folder, target_name, by=moving)
-            os.rename(source_name, target_name, src_dir_fd=source_folder, dst_dir_fd=target_folder)
+            replaced = disk.replaceable(target_folder, target_name, by=moving) if overwrite else 0
+            disk.rename(source_name, target_name, target_folder, source_folder, replace=overwrite)
             os.fsync(target_folder)
             os.fsync(source_folder)
         self.used.add(user, -replaced)
 
-    def copy(self, user: str, source: str, target: str, *, deep: bool = True) -> None:
-        """A file, or a folder (`deep`: with all in it), which appears at once when all is copied."""
+    def copy(self, user: str, source: str, target: str, *, deep: bool = True, overwrite: bool = True) -> None:
+        """A file, or a folder (`deep`: with all in it), which appears at once when all is copied. Else as `move`."""
         with disk.told(), self._parent(user, target, missing=Conflict) as (chain, _), self._staging() as staging:
             size = self._copy_to(staging / "copy", user, source, deep=deep)
             with self._changing(user, target, missing=Conflict, root=chain[0]) as (folder, name):
-                size -= disk.replaceable(folder, name, by=os.lstat(staging / "copy"))
-                os.rename(staging / "copy", name, dst_dir_fd=folder)
+                size -= disk.replaceable(folder, name, by=os.lstat(staging / "copy")) if overwrite else 0
+                disk.rename(staging / "copy", name, folder, replace=overwrite)
                 os.fsync(folder)
         self.used.add(user, size)
 
     def remove_user(self, user: str) -> None:
         """All files of a user who is gone."""
-        bin_name = disk.temporary_name()
-        with disk.told(), suppress(FileNotFoundError):
-            os.rename(self.files / disk.checked_name(user), self.temporary / bin_name)
-            self.used.forget(user)
-            disk.purge(self.temporary, bin_name)
-        with disk.told(), suppress(FileNotFoundError):
-            os.rename(self.trash / disk.checked_name(user), self.temporary / bin_name)
-            disk.purge(self.temporary, bin_name)
+        for root in (self.files, self.trash):
+            bin_name = disk.temporary_name()
+            with disk.told(), suppress(FileNotFoundError):
+                os.rename(root / disk.checked_name(user), self.temporary / bin_name)
+                self.used.forget(user)
+                disk.purge(self.temporary, bin_name)
 
     # Counting
 
@@ -282,6 +277,14 @@ class Storage:
                 # Never twice the same, even when the clock is set back.
                 later = max(now, os.fstat(descriptor).st_mtime_ns + 1)
                 os.utime(descriptor, ns=(later, later))
+
+    @contextmanager
+    def _bin(self, user: str) -> Iterator[Path]:
+        folder = self.trash / disk.checked_name(user)
+        with disk.told():
+            folder.mkdir(exist_ok=True, mode=0o700)
+            yield folder
+            disk.sync_folder(folder)
 
     @contextmanager
     def _staging(self) -> Iterator[Path]:

@@ -11,7 +11,8 @@ Methods raise the errors of `protocol.errors`: `NotFound`, `Conflict` (no parent
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -19,10 +20,11 @@ from typing import Protocol
 
 import msgspec
 
-from opencloudmesh.protocol.errors import Forbidden, Invalid
+from opencloudmesh.protocol.errors import Conflict, Forbidden, Invalid, PreconditionFailed
 
 MAX_NAME = 255  # bytes of UTF-8, what every file system we know holds
 MAX_PATH = 2_000  # bytes of UTF-8: leaves room for the data folder below the 4,096 of the kernel
+TRIES = 10  # names that are tried while others take them
 MAX_SUFFIX = 16  # characters of a name that stay behind a number in it
 MAX_DEPTH = 100  # folders: each is an open file while something is changed below it
 MAX_COPIED = 20_000  # files and folders that are copied at once, while somebody waits for it
@@ -41,7 +43,8 @@ NEEDED: Mapping[str, Permissions] = MappingProxyType(
         "read": frozenset({READ}),
         "quota": frozenset({READ}),
         "write": frozenset({WRITE}),
-        "take_in": frozenset({WRITE}),  # of these too
+        "take_in": frozenset({WRITE}),  # of these too, as the next
+        "keep": frozenset({WRITE}),
         "touch": frozenset({WRITE}),
         "make_folder": frozenset({WRITE}),
         "delete": frozenset({WRITE}),
@@ -51,6 +54,10 @@ NEEDED: Mapping[str, Permissions] = MappingProxyType(
         "set_properties": frozenset({WRITE}),
     }
 )
+
+# What becomes of a file whose name is taken by a new one: it is gone, as over WebDAV; it is in the trash; or it stays,
+# and the new one gets a number.
+GONE, KEPT, STAYS = "gone", "kept", "stays"
 
 _NOT_IN_NAMES = re.compile("[\x00-\x1f\x7f/]")
 
@@ -176,6 +183,32 @@ def free_name(name: str, taken: Collection[str]) -> str:
         number += 1
         free = numbered(name, number)
     return free
+
+
+class Names:
+    """The names in a folder of a tree: read once, however many new ones are to be found that are free."""
+
+    def __init__(self, tree: Tree, folder: str) -> None:
+        self.folder = folder
+        self._tree = tree
+        self._taken: set[str] | None = None
+
+    async def free(self, name: str) -> str:
+        """The path of that name in the folder, with a number where the name is taken; from then on it is."""
+        if self._taken is None:
+            self._taken = {entry.name.casefold() for entry in await self._tree.list(self.folder)}
+        found = free_name(name, self._taken)
+        self._taken.add(found.casefold())
+        return join(self.folder, found)
+
+    async def put(self, name: str, act: Callable[[str], Awaitable[object]]) -> str:
+        """The path at which `act` has put something: the next one where somebody else took a name meanwhile."""
+        for _ in range(TRIES):
+            path = await self.free(name)
+            with suppress(PreconditionFailed):
+                await act(path)
+                return path
+        raise Conflict("Others change this folder at the same moment. Try again.")
 
 
 def numbered(name: str, number: int) -> str:

@@ -10,11 +10,13 @@ from opencloudmesh.server import locks, received, trash, views
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.trees import free_name, inside, join, parent
+from opencloudmesh.server.trees import Names, inside, join, parent
 from opencloudmesh.server.web.errors import json_response
 
+Folders = dict[str, Names]  # what is known of those that something came back to
 
-async def restore(context: Context, account: Account, trash_id: str) -> str:
+
+async def restore(context: Context, account: Account, trash_id: str, folders: Folders | None = None) -> str:
     """Where it is now: where it was, with a number where that name is taken; else among the first of their files.
 
     That is where a file or a received share has taken the place of the folder that it was in.
@@ -24,22 +26,23 @@ async def restore(context: Context, account: Account, trash_id: str) -> str:
     if await context.database.read(lambda tx: _is_received(tx, account.id, folder)):
         folder = ""
     try:
-        return await _put(context, account, trash_id, folder, name)
+        return await _put(context, account, trash_id, folder, name, {} if folders is None else folders)
     except Conflict:
-        return await _put(context, account, trash_id, "", name)
+        return await _put(context, account, trash_id, "", name, {})
 
 
-async def _put(context: Context, account: Account, trash_id: str, folder: str, name: str) -> str:
-    tree = context.tree(account)
+async def _put(context: Context, account: Account, trash_id: str, folder: str, name: str, folders: Folders) -> str:
+    async def put(path: str) -> None:
+        who = f"account:{account.id}"
+        await context.database.read(lambda tx: locks.check(tx, account.id, path, (), principal=who, member=True))
+        await context.bin(account.id).restore(trash_id, path)
+
     try:
-        taken = {entry.name.casefold() for entry in await tree.list(folder)}
-    except NotFound:
-        taken = set()
-    path = join(folder, free_name(name, taken))
-    who = f"account:{account.id}"
-    await context.database.read(lambda tx: locks.check(tx, account.id, path, (), principal=who, member=True))
-    await context.bin(account.id).restore(trash_id, path)
-    return path
+        return await folders.setdefault(folder, Names(context.tree(account), folder)).put(name, put)
+    except NotFound:  # the folder has gone too, and comes back with it
+        path = join(folder, name)
+        await put(path)
+        return path
 
 
 def _is_received(tx: Tx, account: str, folder: str) -> bool:

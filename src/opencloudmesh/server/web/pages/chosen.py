@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import Invalid, OcmError
-from opencloudmesh.server.trees import Entry, clean_path, inside, join
+from opencloudmesh.server.trees import MAX_PATH, Entry, Names, clean_path, inside, join
 from opencloudmesh.server.web.pages import archive
 from opencloudmesh.server.web.pages.copies import PLACE as COPIES
 from opencloudmesh.server.web.pages.files import (
@@ -28,16 +28,18 @@ from opencloudmesh.server.web.pages.files import (
     unlocked,
 )
 from opencloudmesh.server.web.pages.forms import MAX_FIELDS, read_fields
-from opencloudmesh.server.web.pages.moving import CARRY, NEW_FOLDER, folders_at, is_taken
+from opencloudmesh.server.web.pages.moving import CARRY, NEW_FOLDER, folders_at, question
 from opencloudmesh.server.web.pages.visits import Visit, redirect
 
+EACH_PATH = 3 * MAX_PATH  # bytes, as forms are encoded
+
 # What is done with one of them, and the folder that was chosen: what is said of it.
-Act = Callable[[Visit, Entry, str], Awaitable[str]]
+Act = Callable[[Visit, Entry, Names], Awaitable[str]]
 
 
 async def choose(visit: Visit) -> Response:
     """Some are ticked, and a button is pressed: on the page of the folder, or on the one that it leads to."""
-    fields = await read_fields(visit.request, AT_ONCE + MAX_FIELDS)
+    fields = await read_fields(visit.request, AT_ONCE + MAX_FIELDS, EACH_PATH)
     form, place = dict(fields), asked(visit)
     entries = await _entries(visit, place, [clean_path(value) for name, value in fields if name == "path"])
     if not entries:
@@ -45,43 +47,41 @@ async def choose(visit: Visit) -> Response:
     do, to = form.get("do", ""), clean_path(form.get("to", place))
     if do == "download":
         return await archive.download(visit, entries)
-    if do == NEW_FOLDER:
-        return await _make_folder(visit, entries, to, form.get("name", "").strip())
+    name = form.get("name", "").strip()
+    if do == NEW_FOLDER or (name and do in CARRY):
+        try:
+            to = await made(visit, to, name)
+        except OcmError as error:
+            return await _page(visit, entries, to, "carry", error, doing=NEW_FOLDER, wanted=name)
     if do in ACTS:
         return await _act(visit, entries, to, do, for_all=form.get("all") == "yes" or do not in ANSWERS)
     return await _page(visit, entries, to, "delete" if do == "ask" else "carry")
 
 
-async def _make_folder(visit: Visit, entries: list[Entry], to: str, name: str) -> Response:
-    try:
-        return await _page(visit, entries, await made(visit, to, name), "carry")
-    except OcmError as error:
-        return await _page(visit, entries, to, "carry", error, doing=NEW_FOLDER, wanted=name)
-
-
 async def _act(visit: Visit, entries: list[Entry], to: str, do: str, *, for_all: bool) -> Response:
     """`for_all`: an answer about one whose name is taken is one about all behind it too."""
-    said = ""
-    for count, entry in enumerate(entries):
-        try:
-            said = await ACTS[do if for_all or not count else "move"](visit, entry, to) or said
-        except OcmError as error:
-            return await _page(visit, entries[count:], to, "delete" if do == "delete" else "carry", error)
-    visit.context.wake.set()  # peers may have to be told
+    said, into = "skipped", Names(visit.tree, to)
+    try:
+        for count, entry in enumerate(entries):
+            said = await ACTS[do if for_all or not count else "move"](visit, entry, into) or said
+    except OcmError as error:
+        return await _page(visit, entries[count:], to, "delete" if do == "delete" else "carry", error)
+    finally:
+        visit.context.wake.set()  # peers may have to be told
     if said == "copying":
         return redirect(COPIES, said)
     place = await nearest(visit, asked(visit)) if do == "delete" else to
     return redirect(f"/files/{place}", said)
 
 
-async def _delete(visit: Visit, entry: Entry, _to: str) -> str:
+async def _delete(visit: Visit, entry: Entry, _into: Names) -> str:
     around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, entry.path))
     await unlocked(visit, entry.path, member=True, deep=True)
     await visit.tree.delete(entry.path)
     return deleted(visit, around, entry)
 
 
-async def _skip(_visit: Visit, _entry: Entry, _to: str) -> str:
+async def _skip(_visit: Visit, _entry: Entry, _into: Names) -> str:
     return ""
 
 
@@ -102,7 +102,9 @@ async def _page(
 ) -> Response:
     """Really? Or: where to?"""
     place = asked(visit)
-    around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, place))
+    around, there = await visit.context.database.read(
+        lambda tx: tuple(look_around(tx, visit.account.id, path) for path in (place, to))
+    )
     return visit.page(
         "chosen.html",
         error,
@@ -117,6 +119,7 @@ async def _page(
         way=crumbs(to),
         folders=await folders_at(visit, to, entries) if asks == "carry" else [],
         may_move=around.may_write and to != place,
-        taken=entries[0] if is_taken(error) else None,
+        may_put=there.may_write,
+        taken=await question(visit, entries[0], to, error),
         **{"doing": "", "wanted": "", **said},
     )

@@ -16,7 +16,19 @@ from opencloudmesh.server import shares as outgoing
 from opencloudmesh.server.bounds import LINK
 from opencloudmesh.server.database import Tx
 from opencloudmesh.server.languages import _
-from opencloudmesh.server.trees import SHARE, WRITE, Entry, check_name, clean_path, free_name, inside, join, parent
+from opencloudmesh.server.trees import (
+    KEPT,
+    SHARE,
+    STAYS,
+    WRITE,
+    Entry,
+    Names,
+    check_name,
+    clean_path,
+    inside,
+    join,
+    parent,
+)
 from opencloudmesh.server.web import dav
 from opencloudmesh.server.web.pages.forms import Upload, read_form
 from opencloudmesh.server.web.pages.kinds import has_thumbnail, shown_as
@@ -179,18 +191,15 @@ async def upload(visit: Visit) -> Response:
     path, body = asked(visit), Upload(visit.request)
 
     async def put() -> None:
-        taken = {entry.name.casefold() for entry in await visit.tree.list(path)}
-        replace = False
+        names, replace = Names(visit.tree, path), False
         async for part in body.parts():
             if part.name == "replace" and part.filename is None:
                 replace = await part.text() == "yes"
             elif part.filename:  # without a file chosen, browsers send one without a name
                 name = check_name(part.filename.rpartition("/")[2])
-                name = name if replace else free_name(name, taken)
-                taken.add(name.casefold())
-                target = join(path, name)
+                target = join(path, name) if replace else await names.free(name)
                 await unlocked(visit, target, member=True)
-                await visit.tree.write(target, part.chunks)
+                await visit.tree.write(target, part.chunks, existing=KEPT if replace else STAYS)
 
     response = await _changed(visit, put, "uploaded", "upload")
     await body.skip()
@@ -322,14 +331,18 @@ def look_around(tx: Tx, account: str, path: str) -> Around:
 
 
 def ending(around: Around, entries: Iterable[Entry]) -> dict[str, Any]:
-    """What ends with these entries: `shared` and with whom, and what is `linked`, by path."""
+    """What ends with entries, by path: what is `shared` with whom, `linked`, `received`; who has a folder `above`."""
+    roots = {entry.path for entry in entries}
 
     def goes(path: str) -> bool:
-        return any(inside(path, entry.path) for entry in entries)
+        return any(inside(path, root) for root in roots)
 
+    above = [people for path, people in around.shared.items() if any(inside(root, path) for root in roots - {path})]
     return {
         "shared": sorted((path, people) for path, people in around.shared.items() if goes(path)),
         "linked": sorted(filter(goes, around.linked)),
+        "received": sorted((path, row.sender) for path, row in around.mounted.items() if goes(path)),
+        "above": sorted({person for people in above for person in people}),
     }
 
 
@@ -366,8 +379,9 @@ def deleted(visit: Visit, around: Around, entry: Entry) -> str:
 
 async def _confirm(visit: Visit, entry: Entry, error: OcmError | None = None) -> Response:
     around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, entry.path))
+    ends = ending(around, [entry]) | ({"received": []} if entry.mounted else {})  # the page says that in other words
     return visit.page(
-        "delete.html", error, entry=entry, path=entry.path, crumbs=crumbs(entry.path), ending=ending(around, [entry]),
+        "delete.html", error, entry=entry, path=entry.path, crumbs=crumbs(entry.path), ending=ends,
         origin=around.mounted.get(entry.path), theirs=around.origin, days=visit.context.config.trash_days,
     )  # fmt: skip
 

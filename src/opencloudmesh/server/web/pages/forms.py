@@ -19,6 +19,7 @@ from opencloudmesh.server.web.bodies import IDLE_SECONDS, read_body
 
 MAX_FORM = 65_536  # bytes, of so many fields:
 MAX_FIELDS = 50
+EACH = MAX_FORM // MAX_FIELDS
 MAX_PARTS = 1000  # files of one upload
 MAX_FIELD = 1024  # bytes of a field beside files
 MAX_SKIPPED = 16 * 1024 * 1024  # bytes of an upload that are read although nothing comes of it
@@ -29,12 +30,12 @@ async def read_form(request: Request) -> dict[str, str]:
     return dict(await read_fields(request))
 
 
-async def read_fields(request: Request, limit: int = MAX_FIELDS) -> list[tuple[str, str]]:
-    """As `read_form`, of a form with several fields of a name; `limit` in all."""
+async def read_fields(request: Request, limit: int = MAX_FIELDS, each: int = EACH) -> list[tuple[str, str]]:
+    """As `read_form`, of a form with several fields of a name; `limit` in all, of `each` so many bytes on average."""
     kind, _ = parse_options_header(request.headers.get("content-type"))
     if kind != b"application/x-www-form-urlencoded":
         raise UnsupportedMediaType("Send the form as the page does.")
-    body = await read_body(request, MAX_FORM * limit // MAX_FIELDS)
+    body = await read_body(request, each * limit)
     try:
         # Browsers end the lines of a text area with CR LF.
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=limit, errors="strict")

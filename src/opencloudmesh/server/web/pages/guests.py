@@ -14,7 +14,8 @@ from opencloudmesh.protocol.errors import OcmError, TooManyRequests, Unauthentic
 from opencloudmesh.server import links
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.context import Context
-from opencloudmesh.server.trees import Tree, clean_path
+from opencloudmesh.server.link_trees import LinkTree
+from opencloudmesh.server.trees import clean_path
 from opencloudmesh.server.views import LINK_PATH
 from opencloudmesh.server.web.auth import Doors
 from opencloudmesh.server.web.linked import REMEMBERED, remembered, remembers
@@ -50,7 +51,7 @@ class Guest:
         return str(self.link.path.rpartition("/")[2])
 
     @property
-    def tree(self) -> Tree:
+    def tree(self) -> LinkTree:
         """What they may see and change."""
         return self.context.linked_tree(self.link)
 

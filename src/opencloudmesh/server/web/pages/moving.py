@@ -6,17 +6,16 @@ What is copied from somebody else to one's own files is a job (`copies`): nobody
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from functools import partial
+from typing import Any
 
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import Invalid, OcmError, PreconditionFailed
 from opencloudmesh.server import received
-from opencloudmesh.server.trees import Entry, clean_path, free_name, inside, join, parent
+from opencloudmesh.server.trees import Entry, Names, clean_path, inside, join, parent
 from opencloudmesh.server.web.copies import begin
 from opencloudmesh.server.web.pages.copies import PLACE as COPIES
 from opencloudmesh.server.web.pages.files import (
-    ASK,
     BOTH,
     REPLACE,
     crumbs,
@@ -39,59 +38,88 @@ async def ask(visit: Visit) -> Response:
 async def carry(visit: Visit) -> Response:
     """It is moved, or copied under a name that is free."""
     entry, form = await existing(visit), await read_form(visit.request)
-    folder, do = clean_path(form.get("to", "")), form.get("do", "")
+    folder, do, name = clean_path(form.get("to", "")), form.get("do", ""), form.get("name", "").strip()
+    doing = NEW_FOLDER if name or do == NEW_FOLDER else do
     try:
+        if doing == NEW_FOLDER:  # also where they named one, and pressed another button
+            folder, doing, name = await made(visit, folder, name), do, ""
         if do == NEW_FOLDER:
-            return await _page(visit, entry, await made(visit, folder, form.get("name", "").strip()))
+            return await _page(visit, entry, folder)
         if do not in CARRY:
             raise Invalid("Choose whether to move or to copy it.")
-        said = await CARRY[do](visit, entry, folder)
+        said = await CARRY[do](visit, entry, Names(visit.tree, folder))
     except OcmError as error:
-        return await _page(visit, entry, folder, error, doing=do, wanted=form.get("name", ""))
+        return await _page(visit, entry, folder, error, doing=doing, wanted=name)
     visit.context.wake.set()  # peers may have to be told
     return redirect(COPIES if said == "copying" else f"/files/{folder}", said)
 
 
-async def moved(visit: Visit, entry: Entry, folder: str, exists: str = ASK) -> str:
-    """Moves it into a folder; what is said of that. Raises `PreconditionFailed` where its name is taken: ask then."""
-    target = join(folder, await _free(visit, entry, folder) if exists == BOTH else entry.name)
-    await unlocked(visit, entry.path, member=True, deep=True)
-    await unlocked(visit, target, member=True)
-    replaced = await there(visit, target) if exists == REPLACE else None
-    if replaced is not None and (entry.is_folder or replaced.is_folder):  # too much goes with one wrong press
-        raise PreconditionFailed("There is a folder of that name.")
-    await visit.tree.move(entry.path, target, overwrite=exists == REPLACE)
+async def _move(visit: Visit, entry: Entry, into: Names) -> str:
+    """Raises `PreconditionFailed` where its name is taken: the person has to be asked then."""
+    await _move_to(visit, entry, join(into.folder, entry.name))
     return "moved"
 
 
-async def copied(visit: Visit, entry: Entry, folder: str) -> str:
-    """Copies it into a folder, under a name that is free, or begins to; what is said of that."""
-    if await _is_begun(visit, entry, folder):
-        return "copying"
-    target = join(folder, await _free(visit, entry, folder))
+async def _move_beside(visit: Visit, entry: Entry, into: Names) -> str:
+    await into.put(entry.name, lambda target: _move_to(visit, entry, target))
+    return "moved"
+
+
+async def _replace(visit: Visit, entry: Entry, into: Names) -> str:
+    """What is replaced goes to the trash, where it is the person's own."""
+    target = join(into.folder, entry.name)
+    found = await there(visit, target)
+    if found is not None and (entry.is_folder or found.is_folder):  # too much goes with one wrong press
+        raise PreconditionFailed("There is a folder of that name.")
+    await _move_to(visit, entry, target, replace=True)
+    return "moved"
+
+
+async def _move_to(visit: Visit, entry: Entry, target: str, *, replace: bool = False) -> None:
+    await unlocked(visit, entry.path, member=True, deep=True)
     await unlocked(visit, target, member=True)
-    await visit.tree.copy(entry.path, target, overwrite=False)
+    if replace:
+        await visit.tree.keep(target)
+    await visit.tree.move(entry.path, target, overwrite=replace)
+
+
+async def _copy(visit: Visit, entry: Entry, into: Names) -> str:
+    """Under a name that is free."""
+    if await _is_begun(visit, entry, into.folder):
+        return "copying"
+
+    async def copy(target: str) -> None:
+        await unlocked(visit, target, member=True)
+        await visit.tree.copy(entry.path, target, overwrite=False)
+
+    await into.put(entry.name, copy)
     return "copied"
 
 
 # What is done with one that is to go into a folder: what is said of it.
-CARRY: dict[str, Callable[[Visit, Entry, str], Awaitable[str]]] = {
-    "move": moved,
-    BOTH: partial(moved, exists=BOTH),
-    REPLACE: partial(moved, exists=REPLACE),
-    "copy": copied,
+CARRY: dict[str, Callable[[Visit, Entry, Names], Awaitable[str]]] = {
+    "move": _move,
+    BOTH: _move_beside,
+    REPLACE: _replace,
+    "copy": _copy,
 }
 NEW_FOLDER = "folder"  # to put it into: they go on choosing from there
 
 
-async def _free(visit: Visit, entry: Entry, folder: str) -> str:
-    """Its name, or one that is not taken."""
-    return free_name(entry.name, {other.name.casefold() for other in await visit.tree.list(folder)})
-
-
-def is_taken(error: OcmError | None) -> bool:
-    """Whether the person has to be asked what becomes of what is there already."""
-    return isinstance(error, PreconditionFailed)
+async def question(visit: Visit, entry: Entry, folder: str, error: OcmError | None) -> dict[str, Any] | None:
+    """Where its name is taken: the `entry`, what was `found` there, and who can open that: `people`, or by a `link`."""
+    path = join(folder, entry.name)
+    found = await there(visit, path) if isinstance(error, PreconditionFailed) else None
+    if found is None:
+        return None
+    around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, path))
+    return {
+        "entry": entry,
+        "found": found,
+        "people": around.shared.get(path, []),
+        "link": path in around.linked,
+        "kept": around.origin is None and visit.context.config.trash_days > 0,
+    }
 
 
 async def folders_at(visit: Visit, place: str, moving: Iterable[Entry]) -> list[Entry]:
@@ -118,7 +146,9 @@ async def _page(
 ) -> Response:
     """Where one may go from `folder`."""
     home = parent(entry.path)
-    around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, home))
+    around, there = await visit.context.database.read(
+        lambda tx: tuple(look_around(tx, visit.account.id, place) for place in (home, folder))
+    )
     return visit.page(
         "move.html",
         error,
@@ -130,7 +160,8 @@ async def _page(
         folders=await folders_at(visit, folder, [entry]),
         may_move=around.may_write and folder != home,
         may_only_copy=not around.may_write,
-        taken=entry if is_taken(error) else None,
+        may_put=there.may_write,
+        taken=await question(visit, entry, folder, error),
         doing=doing,
         wanted=wanted,
     )

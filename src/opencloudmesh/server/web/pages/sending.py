@@ -30,7 +30,7 @@ from opencloudmesh.protocol.fields import Fields
 from opencloudmesh.server import uploads
 from opencloudmesh.server.contents import gathered
 from opencloudmesh.server.database import Tx
-from opencloudmesh.server.trees import MAX_PATH, clean_path, free_name, join, parent
+from opencloudmesh.server.trees import KEPT, MAX_PATH, STAYS, Names, clean_path, parent
 from opencloudmesh.server.web.bodies import IDLE_SECONDS, read_chunks, read_object
 from opencloudmesh.server.web.dav.proppatch import MAX_SECONDS
 from opencloudmesh.server.web.errors import json_response
@@ -146,15 +146,16 @@ async def finish(visit: Visit) -> Response:
         (await asyncio.to_thread(partials.opened, row.id, 0, 0)).close()
     if await _arrived(visit, row.id) != row.size:
         raise Conflict("The file is not complete yet.")
-    path = row.path
+    path, modified_ns = row.path, row.modified * 1_000_000
     if not row.replaces:
-        taken = {entry.name.casefold() for entry in await visit.tree.list(parent(path))}
-        path = join(parent(path), free_name(path.rpartition("/")[2], taken))
+        path = await Names(visit.tree, parent(path)).free(path.rpartition("/")[2])
     await unlocked(visit, path, member=True)
-    modified_ns = row.modified * 1_000_000
-    await visit.tree.take_in(path, partials.path(row.id), size=row.size, modified_ns=modified_ns)
+    existing = KEPT if row.replaces else STAYS
+    entry, _new = await visit.tree.take_in(
+        path, partials.path(row.id), size=row.size, modified_ns=modified_ns, existing=existing
+    )
     await _end(visit, row.id)
-    return json_response({"name": path.rpartition("/")[2]})
+    return json_response({"name": entry.name})
 
 
 async def discard(visit: Visit) -> Response:

@@ -11,7 +11,7 @@ from opencloudmesh.server import trash
 from opencloudmesh.server.trees import parent
 from opencloudmesh.server.web.pages.forms import MAX_FIELDS, read_fields, skip_form
 from opencloudmesh.server.web.pages.visits import Visit, redirect
-from opencloudmesh.server.web.trash import restore
+from opencloudmesh.server.web.trash import Folders, restore
 
 SHOWN = 500  # of what was deleted last
 
@@ -24,16 +24,16 @@ async def show(visit: Visit, error: OcmError | None = None) -> Response:
     return visit.page("trash.html", error, rows=rows[:SHOWN], count=len(rows), size=size, days=days, parent=parent)
 
 
-async def _restore(visit: Visit, trash_id: str) -> str:
-    return await restore(visit.context, visit.account, trash_id)
+async def _restore(visit: Visit, trash_id: str, folders: Folders) -> str:
+    return await restore(visit.context, visit.account, trash_id, folders)
 
 
-async def _burn(visit: Visit, trash_id: str) -> None:
+async def _burn(visit: Visit, trash_id: str, _folders: Folders) -> None:
     await visit.context.bin(visit.account.id).burn(trash_id)
 
 
 # What is done with each that is ticked, and what is said of it.
-CHOSEN: dict[str, tuple[Callable[[Visit, str], Awaitable[object]], str]] = {
+CHOSEN: dict[str, tuple[Callable[[Visit, str, Folders], Awaitable[object]], str]] = {
     "restore": (_restore, "restored"),
     "burn": (_burn, "burned"),
 }
@@ -43,7 +43,7 @@ async def put_back(visit: Visit) -> Response:
     """It is among the person's files again."""
     await skip_form(visit.request)
     try:
-        path = await _restore(visit, visit.request.path_params["id"])
+        path = await _restore(visit, visit.request.path_params["id"], {})
     except OcmError as error:
         return await show(visit, error)
     return redirect(f"/files/{parent(path)}", "restored")
@@ -53,7 +53,7 @@ async def burn(visit: Visit) -> Response:
     """It is gone for good."""
     await skip_form(visit.request)
     try:
-        await _burn(visit, visit.request.path_params["id"])
+        await _burn(visit, visit.request.path_params["id"], {})
     except OcmError as error:
         return await show(visit, error)
     return redirect("/trash", "burned")
@@ -69,8 +69,9 @@ async def choose(visit: Visit) -> Response:
         if do not in CHOSEN:
             raise Invalid("Choose whether to restore or to delete it.")
         act, said = CHOSEN[do]
+        folders: Folders = {}
         for trash_id in ids:
-            await act(visit, trash_id)
+            await act(visit, trash_id, folders)
     except OcmError as error:
         return await show(visit, error)
     return redirect("/trash", said)

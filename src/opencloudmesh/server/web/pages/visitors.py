@@ -21,7 +21,7 @@ from opencloudmesh.protocol.public_links import lead
 from opencloudmesh.server import links, locks
 from opencloudmesh.server.context import Context
 from opencloudmesh.server.previews import Preview
-from opencloudmesh.server.trees import READ, WRITE, Entry, check_name, free_name, join, parent
+from opencloudmesh.server.trees import KEPT, READ, STAYS, WRITE, Entry, Names, check_name, join, parent
 from opencloudmesh.server.views import ASK_PATH, LINK_PATH
 from opencloudmesh.server.web import dav
 from opencloudmesh.server.web.auth import Doors, visitor_of
@@ -149,21 +149,19 @@ async def upload(guest: Guest) -> Response:
     path, body = guest.path, Upload(guest.request)
 
     async def put() -> None:
-        sees, replace_it = READ in links.MODES[guest.link.mode], False
-        taken = {entry.name.casefold() for entry in await guest.tree.list(path)} if sees and guest.is_folder else set()
+        sees, replace_it = READ in links.MODES[guest.link.mode], not guest.is_folder
+        names = Names(guest.tree, path)
         async for part in body.parts():
             if part.name == "replace" and part.filename is None:
                 replace_it = await part.text() == "yes"
             elif part.filename:  # without a file chosen, browsers send one without a name
                 name = check_name(part.filename.rpartition("/")[2])
-                if sees:  # else `LinkTree` finds another name where it is taken
-                    name = name if replace_it else free_name(name, taken)
-                    taken.add(name.casefold())
                 target = join(path, name) if guest.is_folder else ""
-                if sees:
+                if sees:  # else `LinkTree` finds another name where it is taken
+                    target = target if replace_it else await names.free(name)
                     await _unlocked(guest, target, member=True)
                 with putting(guest.context, guest.request, guest.link):
-                    await guest.tree.write(target, part.chunks)
+                    await guest.tree.write(target, part.chunks, existing=KEPT if replace_it else STAYS)
 
     response = await _changed(guest, put, "uploaded", path, doing="upload")
     await body.skip()

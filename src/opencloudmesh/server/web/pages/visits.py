@@ -117,6 +117,7 @@ DONE = {
     "discovered": "The server has said who it is.",
     "unknown": "What was known of the server is forgotten. It is met anew.",
     "purged": "Everything with the server has ended.",
+    "skipped": "Done. What you skipped is where it was.",
     "retried": "It is being tried now. Look again in a moment.",
     "dropped": "It is not tried any more.",
     "believed": "The directory is asked within a minute. This page shows what it says.",

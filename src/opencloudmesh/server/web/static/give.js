@@ -1,4 +1,5 @@
-/* The form of a link by which visitors upload, with how far it is. Without this, the browser sends it all the same. */
+/* The form of a link by which visitors upload, with how far it is: one file after the other, so that what arrived is not
+   sent again. Without this, the browser sends them all at once. */
 
 const form = document.querySelector("form[enctype='multipart/form-data']");
 const files = form.elements.file;
@@ -6,8 +7,9 @@ const line = form.querySelector(".giving");
 const texts = line.dataset;
 const bar = line.querySelector("progress");
 const state = line.querySelector("[role=status]");
+const cancel = line.querySelector("button");
 const percent = new Intl.NumberFormat(document.documentElement.lang, { style: "percent" });
-let request = null;
+let request = null; // while something is sent
 
 function say(text, bad = false) {
   line.hidden = false;
@@ -15,48 +17,81 @@ function say(text, bad = false) {
   state.className = bad ? "small why" : "small";
 }
 
-/* It is over: the files stay chosen, for another try. */
-function end(text, bad) {
-  request = null;
-  bar.hidden = cancel.hidden = true;
-  say(text, bad);
+function busy(yes) {
+  bar.hidden = cancel.hidden = !yes;
 }
 
-form.addEventListener("submit", (event) => {
+/* Where the page leads after it; an error says why not. */
+function send(file, progress) {
+  const data = new FormData(form);
+  data.delete("file");
+  data.append("file", file);
+  return new Promise((resolve, reject) => {
+    request = new XMLHttpRequest();
+    request.upload.onprogress = ({ loaded, total }) => progress(loaded / total);
+    request.onload = () => {
+      const { response, responseURL, status } = request;
+      if (status < 400) resolve(responseURL);
+      else reject(new Error(response?.querySelector("[role=alert]")?.textContent || texts.lost));
+    };
+    request.onerror = () => reject(new Error(texts.lost));
+    request.onabort = () => reject(new Error(texts.cancelled));
+    request.responseType = "document";
+    request.open("POST", form.action);
+    request.setRequestHeader("Accept", "text/html");
+    request.send(data);
+  });
+}
+
+function choose(chosen) {
+  const list = new DataTransfer();
+  for (const file of chosen) list.items.add(file);
+  files.files = list.files;
+}
+
+form.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (request) return;
-  request = new XMLHttpRequest();
-  const { upload } = request;
-  upload.onprogress = ({ loaded, total }) => {
-    bar.value = loaded / total;
-    say(loaded < total ? percent.format(loaded / total) : texts.storing);
-  };
-  request.onload = () => {
-    const { response, responseURL, status } = request;
-    if (status < 400) return location.assign(responseURL);
-    return end(response?.querySelector("[role=alert]")?.textContent || texts.lost, true);
-  };
-  request.onerror = () => end(texts.lost, true);
-  request.onabort = () => end(texts.cancelled, false);
-  request.responseType = "document";
-  request.open("POST", form.action);
-  request.send(new FormData(form));
-  bar.value = 0;
-  bar.hidden = cancel.hidden = false;
-  say(percent.format(0));
+  const all = [...files.files];
+  const size = all.reduce((sum, file) => sum + file.size, 0) || 1;
+  let sent = 0;
+  let place = location.href;
+  busy(true);
+  for (const [count, file] of all.entries()) {
+    say(percent.format(sent / size));
+    try {
+      place = await send(file, (part) => {
+        bar.value = (sent + part * file.size) / size;
+        cancel.hidden = part === 1; // it may be there already
+        say(part < 1 ? percent.format(bar.value) : texts.storing);
+      });
+    } catch (error) {
+      request = null;
+      busy(false);
+      choose(all.slice(count)); // for another try
+      const done = count ? ` (${texts.sum.replace("{done}", count).replace("{all}", all.length)})` : "";
+      say(`${file.name}: ${error.message}${done}`, error.message !== texts.cancelled);
+      return;
+    }
+    sent += file.size;
+  }
+  request = null;
+  location.assign(place);
 });
 
-const cancel = line.querySelector("button");
 cancel.onclick = () => request?.abort();
 addEventListener("beforeunload", (event) => {
-  if (request && request.readyState < XMLHttpRequest.DONE) event.preventDefault();
+  if (request) event.preventDefault();
 });
 
-document.addEventListener("dropped", (event) => {
-  const list = new DataTransfer();
-  for (const found of event.detail) if (found.file && !found.entry?.isDirectory) list.items.add(found.file);
-  if (!list.files.length || request) return;
-  files.files = list.files;
+document.addEventListener("dropped", ({ detail }) => {
+  if (request) return;
   form.closest("details")?.setAttribute("open", "");
+  if (detail.some(({ entry }) => entry?.isDirectory)) {
+    busy(false);
+    say(texts.folders, true);
+    return;
+  }
+  choose(detail.map(({ file }) => file));
   form.requestSubmit();
 });
