@@ -626,6 +626,24 @@ async def test_a_move_whose_copy_fails_deletes_nothing(shared: World, peer: Line
     assert shared.desk.tree_on_disk() == {}
 
 
+async def test_what_is_changed_while_it_moves_stays_too(shared: World, folder: Path, monkeypatch: Any) -> None:
+    shared.desk.fill("own/a.txt")
+    transfer = UserTree._transfer
+    files = {"own/a.txt": shared.desk.root / "own/a.txt", f"{AT}/in.txt": folder / "in.txt"}
+
+    async def slow(tree: UserTree, source: str, *args: Any, **said: Any) -> bool:
+        new = await transfer(tree, source, *args, **said)
+        with files[source].open("a") as file:
+            file.write(" and edited")
+        return new
+
+    monkeypatch.setattr(UserTree, "_transfer", slow)
+    for source, target in (("own/a.txt", f"{AT}/a.txt"), (f"{AT}/in.txt", "in.txt")):
+        with pytest.raises(Conflict):
+            await shared.tree.move(source, target, overwrite=False)
+    assert [file.read_text() for file in files.values()] == ["own/a.txt and edited", "hello and edited"]
+
+
 async def test_a_peer_with_folders_without_end_is_not_copied_for_ever(world: World) -> None:
     async def endless(exchange: Exchange) -> None:
         while True:

@@ -193,7 +193,11 @@ class UserTree:
             return await self._local.move(source, target, overwrite=overwrite)
         if mounts.below(source):
             raise Forbidden("A received share cannot be put into another one.")
+        before = await self._look(source, mounts)
         new = await self._transfer(source, target, mounts, overwrite=overwrite)
+        after = await self._look(source, mounts)
+        if after.etag != before.etag and not (after.is_folder and origin):  # folders elsewhere change as they like
+            raise Conflict("It was changed meanwhile. It has been copied, and is still where it was.")
         await self._reach.database.write(lambda tx: properties.move(tx, self.account, source, target))
         await self.delete(source)
         return new

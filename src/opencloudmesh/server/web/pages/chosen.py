@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from starlette.responses import Response
 
-from opencloudmesh.protocol.errors import Invalid, OcmError
+from opencloudmesh.protocol.errors import Invalid, NotFound, OcmError
 from opencloudmesh.server.trees import MAX_PATH, Entry, Names, clean_path, inside, join
 from opencloudmesh.server.web.pages import archive
 from opencloudmesh.server.web.pages.copies import PLACE as COPIES
@@ -41,9 +41,12 @@ async def choose(visit: Visit) -> Response:
     """Some are ticked, and a button is pressed: on the page of the folder, or on the one that it leads to."""
     fields = await read_fields(visit.request, AT_ONCE + MAX_FIELDS, EACH_PATH)
     form, place = dict(fields), asked(visit)
-    entries = await _entries(visit, place, [clean_path(value) for name, value in fields if name == "path"])
-    if not entries:
-        return await folder(visit, Invalid("Tick the boxes of some files or folders first."))
+    try:
+        entries = await _entries(visit, place, [clean_path(value) for name, value in fields if name == "path"])
+        if not entries:
+            raise Invalid("Tick the boxes of some files or folders first.")
+    except (Invalid, NotFound) as error:  # the page is old
+        return await folder(visit, error)
     do, to = form.get("do", ""), clean_path(form.get("to", place))
     if do == "download":
         return await archive.download(visit, entries)
