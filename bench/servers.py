@@ -94,7 +94,7 @@ class Server:
 @contextmanager
 def ours(folder: Path, pinned: Sequence[str]) -> Iterator[Server]:
     """One process of `ocm serve` with the embedded database."""
-    folder.mkdir()
+    (folder / "data").mkdir(parents=True)
     port, ocm = free_port(), Path(sys.executable).parent / "ocm"
     # Settings of whoever runs this must not change what is measured.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OCM_")}

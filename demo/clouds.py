@@ -62,6 +62,7 @@ class Cloud:
 
     def start(self) -> None:
         """Adds the person and starts the server. Raises `RuntimeError`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.command("user", "add", self.user, "--name", self.full_name)
         serving = [OCM, "serve", "--public-url", self.url, "--port", str(self.port), "--development"]
         self.process = subprocess.Popen(
