@@ -138,7 +138,7 @@ class LocalTree:
                 raise Invalid("The body is not as long as announced.")
             async with self._counted(upload.size):
                 found, new = await self._commit(upload, modified_ns, existing)
-            if (size is None or existing == KEPT) and self._trash is not None:
+            if size is None and self._trash is not None:
                 await self._trash.give_way(0, await self._limit())
         finally:
             upload.discard()

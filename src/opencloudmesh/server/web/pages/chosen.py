@@ -24,8 +24,8 @@ from opencloudmesh.server.web.pages.files import (
     folder,
     look_around,
     made,
+    may_write,
     nearest,
-    unlocked,
 )
 from opencloudmesh.server.web.pages.forms import MAX_FIELDS, read_fields
 from opencloudmesh.server.web.pages.moving import CARRY, NEW_FOLDER, folders_at, question
@@ -78,10 +78,7 @@ async def _act(visit: Visit, entries: list[Entry], to: str, do: str, *, for_all:
 
 
 async def _delete(visit: Visit, entry: Entry, _into: Names) -> str:
-    around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, entry.path))
-    await unlocked(visit, entry.path, member=True, deep=True)
-    await visit.tree.delete(entry.path)
-    return deleted(visit, around, entry)
+    return await deleted(visit, entry)
 
 
 async def _skip(_visit: Visit, _entry: Entry, _into: Names) -> str:
@@ -105,9 +102,7 @@ async def _page(
 ) -> Response:
     """Really? Or: where to?"""
     place = asked(visit)
-    around, there = await visit.context.database.read(
-        lambda tx: tuple(look_around(tx, visit.account.id, path) for path in (place, to))
-    )
+    around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, place))
     return visit.page(
         "chosen.html",
         error,
@@ -122,7 +117,7 @@ async def _page(
         way=crumbs(to),
         folders=await folders_at(visit, to, entries) if asks == "carry" else [],
         may_move=around.may_write and to != place,
-        may_put=there.may_write,
+        may_put=may_write(await visit.share_over(to)),
         taken=await question(visit, entries[0], to, error),
         **{"doing": "", "wanted": "", **said},
     )

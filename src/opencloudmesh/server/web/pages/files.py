@@ -104,7 +104,7 @@ class Around:
     @property
     def may_write(self) -> bool:
         """As told: whether it is so, the owner's side decides."""
-        return self.origin is None or WRITE in self.origin.permissions
+        return may_write(self.origin)
 
 
 async def folder(visit: Visit, error: OcmError | None = None, doing: str = "", wanted: str = "") -> Response:
@@ -210,11 +210,7 @@ async def make_folder(visit: Visit) -> Response:
     """A new folder."""
     path, form = asked(visit), await read_form(visit.request)
     name = form.get("name", "").strip()
-
-    async def make() -> None:
-        await made(visit, path, name)
-
-    return await _changed(visit, make, "made", "folder", name)
+    return await _changed(visit, lambda: made(visit, path, name), "made", "folder", name)
 
 
 async def made(visit: Visit, folder: str, name: str) -> str:
@@ -254,14 +250,12 @@ async def ask_to_delete(visit: Visit) -> Response:
 async def delete(visit: Visit) -> Response:
     """It is in the trash, or gone; the root of a received share is left, and stays with its owner."""
     entry = await existing(visit)
-    around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, entry.path))
     try:
-        await unlocked(visit, entry.path, member=True, deep=True)
-        await visit.tree.delete(entry.path)
+        said = await deleted(visit, entry)
     except OcmError as error:
         return await _confirm(visit, entry, error)
     visit.context.wake.set()  # peers may have to be told
-    return redirect(f"/files/{await nearest(visit, parent(entry.path))}", deleted(visit, around, entry))
+    return redirect(f"/files/{await nearest(visit, parent(entry.path))}", said)
 
 
 def arranged(entries: Iterable[Entry], sort: str, search: str) -> list[Entry]:
@@ -290,6 +284,11 @@ async def there(visit: Visit, path: str) -> Entry | None:
     with suppress(NotFound):
         return await visit.tree.stat(path)
     return None
+
+
+def may_write(over: Any) -> bool:
+    """Whether one may write into a received share, as told, or into one's own files (None)."""
+    return over is None or WRITE in over.permissions
 
 
 def principal(visit: Visit) -> str:
@@ -369,12 +368,14 @@ async def nearest(visit: Visit, path: str) -> str:
     return path
 
 
-def deleted(visit: Visit, around: Around, entry: Entry) -> str:
-    """What a deletion amounts to: into a received share our trash does not reach."""
+async def deleted(visit: Visit, entry: Entry) -> str:
+    """Deletes it; what that amounts to: into a received share our trash does not reach."""
+    over = await visit.share_over(entry.path)
+    await unlocked(visit, entry.path, member=True, deep=True)
+    await visit.tree.delete(entry.path)
     if entry.mounted:
-        origin = around.mounted.get(entry.path)
-        return "removed" if origin is not None and origin.verified == LINK else "left"
-    return "trashed" if visit.context.config.trash_days and around.origin is None else "deleted"
+        return "removed" if over is not None and over.verified == LINK else "left"
+    return "trashed" if visit.context.config.trash_days and over is None else "deleted"
 
 
 async def _confirm(visit: Visit, entry: Entry, error: OcmError | None = None) -> Response:
@@ -387,7 +388,7 @@ async def _confirm(visit: Visit, entry: Entry, error: OcmError | None = None) ->
 
 
 async def _changed(
-    visit: Visit, change: Callable[[], Awaitable[None]], done: str, doing: str, wanted: str = ""
+    visit: Visit, change: Callable[[], Awaitable[object]], done: str, doing: str, wanted: str = ""
 ) -> Response:
     """The folder again, after something was done in it, or with what stood in the way."""
     try:

@@ -11,7 +11,6 @@ from typing import Any
 from starlette.responses import Response
 
 from opencloudmesh.protocol.errors import Invalid, OcmError, PreconditionFailed
-from opencloudmesh.server import received
 from opencloudmesh.server.trees import Entry, Names, clean_path, inside, join, parent
 from opencloudmesh.server.web.copies import begin
 from opencloudmesh.server.web.pages.copies import PLACE as COPIES
@@ -22,6 +21,7 @@ from opencloudmesh.server.web.pages.files import (
     existing,
     look_around,
     made,
+    may_write,
     there,
     unlocked,
 )
@@ -131,10 +131,8 @@ async def folders_at(visit: Visit, place: str, moving: Iterable[Entry]) -> list[
 
 async def _is_begun(visit: Visit, entry: Entry, folder: str) -> bool:
     """Whether it comes from somebody else to the person's own files, and is on its way."""
-    given, into = await visit.context.database.read(
-        lambda tx: tuple(received.mounted_over(tx, visit.account.id, path) for path in (entry.path, folder))
-    )
-    if given is None or into is not None:
+    given = await visit.share_over(entry.path)
+    if given is None or await visit.share_over(folder) is not None:
         return False
     path = entry.path[len(given.path) :].lstrip("/")
     await begin(visit.context, visit.account, {"received": given.id, "path": path, "folder": folder})
@@ -146,9 +144,7 @@ async def _page(
 ) -> Response:
     """Where one may go from `folder`."""
     home = parent(entry.path)
-    around, there = await visit.context.database.read(
-        lambda tx: tuple(look_around(tx, visit.account.id, place) for place in (home, folder))
-    )
+    around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, home))
     return visit.page(
         "move.html",
         error,
@@ -160,7 +156,7 @@ async def _page(
         folders=await folders_at(visit, folder, [entry]),
         may_move=around.may_write and folder != home,
         may_only_copy=not around.may_write,
-        may_put=there.may_write,
+        may_put=may_write(await visit.share_over(folder)),
         taken=await question(visit, entry, folder, error),
         doing=doing,
         wanted=wanted,

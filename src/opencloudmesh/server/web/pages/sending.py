@@ -34,7 +34,7 @@ from opencloudmesh.server.trees import KEPT, MAX_PATH, STAYS, Names, clean_path,
 from opencloudmesh.server.web.bodies import IDLE_SECONDS, read_chunks, read_object
 from opencloudmesh.server.web.dav.proppatch import MAX_SECONDS
 from opencloudmesh.server.web.errors import json_response
-from opencloudmesh.server.web.pages.files import ASK, BOTH, REPLACE, look_around, nearest, there, unlocked
+from opencloudmesh.server.web.pages.files import ASK, BOTH, REPLACE, may_write, nearest, there, unlocked
 from opencloudmesh.server.web.pages.forms import skip_form
 from opencloudmesh.server.web.pages.visits import Visit, redirect
 
@@ -177,11 +177,11 @@ def _path(fields: Fields) -> str:
 
 async def _may_write(visit: Visit, path: str) -> bool:
     """Whether it is to be put into a received share. Raises `Forbidden`, `Locked`."""
-    around = await visit.context.database.read(lambda tx: look_around(tx, visit.account.id, parent(path)))
-    if not around.may_write:
+    over = await visit.share_over(parent(path))
+    if not may_write(over):
         raise Forbidden("You may only read what is in this folder.")
     await unlocked(visit, path, member=True)
-    return around.origin is not None
+    return over is not None
 
 
 async def _row(visit: Visit) -> uploads.Row:

@@ -194,7 +194,7 @@ async def _what(visit: Visit, path: str) -> tuple[bool, received.Row | None]:
     """Whether it is a folder, and what the person received that they share on here. As `is_own_folder`."""
     given = None
     if path:
-        given = await visit.context.database.read(lambda tx: received.mounted_over(tx, visit.account.id, path))
+        given = await visit.share_over(path)
     if given is None or SHARE not in bounds.of_received(given).permissions:
         return await is_own_folder(visit, path, Sentence("Its owner does not let you share it on.")), None
     try:

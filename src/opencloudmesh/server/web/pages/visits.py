@@ -23,6 +23,7 @@ from starlette.types import Scope
 from opencloudmesh.protocol.address import Address
 from opencloudmesh.protocol.errors import Forbidden, OcmError
 from opencloudmesh.protocol.fields import REQUIRED, TOO_LONG
+from opencloudmesh.server import received
 from opencloudmesh.server.accounts import Account
 from opencloudmesh.server.config import Config
 from opencloudmesh.server.context import Context
@@ -156,6 +157,10 @@ class Visit:
     def tree(self) -> UserTree:
         """Their files."""
         return self.context.tree(self.account)
+
+    async def share_over(self, path: str) -> received.Row | None:
+        """The received share that a path belongs to; None for their own."""
+        return await self.context.database.read(lambda tx: received.mounted_over(tx, self.account.id, path))
 
     def page(self, template: str, error: OcmError | None = None, **values: Any) -> Response:
         """A page; with an error it says so and has its status."""
